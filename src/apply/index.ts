@@ -1,0 +1,1 @@
+export type { DecidedLog } from './decided-log.js';

@@ -1,0 +1,123 @@
+import { TsoracleError } from '../errors/index.js';
+
+/** Bytes that came from outside do not have the form that they must have. `code` is always `'malformed'`. */
+export class MalformedError extends TsoracleError {
+  override readonly name = 'MalformedError';
+
+  constructor(message: string, options?: { readonly cause?: unknown }) {
+    super('malformed', message, options);
+  }
+}
+
+/**
+ * Reads big-endian values from bytes that are not trusted. Every read checks that the bytes are there, and every value its range, before anything is
+ * allocated for it; what does not fit throws a {@link MalformedError}. Returned byte arrays are views, not copies.
+ */
+export class ByteReader {
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
+  #at = 0;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  /** How many bytes are left. */
+  get remaining(): number {
+    return this.#bytes.length - this.#at;
+  }
+
+  u8(): number {
+    return this.#view.getUint8(this.#claim(1));
+  }
+
+  u16(): number {
+    return this.#view.getUint16(this.#claim(2));
+  }
+
+  u32(): number {
+    return this.#view.getUint32(this.#claim(4));
+  }
+
+  u48(): number {
+    const at = this.#claim(6);
+    return this.#view.getUint16(at) * 2 ** 32 + this.#view.getUint32(at + 2);
+  }
+
+  /** A whole number within [0, 2^53 - 1] in 8 bytes. */
+  u64(): number {
+    const at = this.#claim(8);
+    const value = this.#view.getUint32(at) * 2 ** 32 + this.#view.getUint32(at + 4);
+    if (!Number.isSafeInteger(value))
+      throw new MalformedError(`a 64-bit number is above 2^53 - 1 at byte ${at}`);
+    return value;
+  }
+
+  bigU64(): bigint {
+    return this.#view.getBigUint64(this.#claim(8));
+  }
+
+  /** 16 lower-case hexadecimal digits from 8 bytes. */
+  hex64(): string {
+    return this.bigU64().toString(16).padStart(16, '0');
+  }
+
+  f64(): number {
+    return this.#view.getFloat64(this.#claim(8));
+  }
+
+  boolean(): boolean {
+    const value = this.u8();
+    if (value > 1) throw new MalformedError(`a boolean is ${value} at byte ${this.#at - 1}`);
+    return value === 1;
+  }
+
+  /** The next `count` bytes, as a view. */
+  raw(count: number): Uint8Array {
+    const at = this.#claim(count);
+    return this.#bytes.subarray(at, at + count);
+  }
+
+  /** A u32 length and that many bytes, as a view. */
+  bytes(): Uint8Array {
+    return this.raw(this.u32());
+  }
+
+  /** A u32 length in bytes and a text as valid UTF-8. */
+  string(): string {
+    const bytes = this.bytes();
+    try {
+      return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    } catch (cause) {
+      throw new MalformedError(`a text is not valid UTF-8 before byte ${this.#at}`, { cause });
+    }
+  }
+
+  /**
+   * A u32 count of things that take at least `bytesEach` bytes each: checked against what is left, so that a giant count
+   * allocates nothing.
+   */
+  count(bytesEach: number): number {
+    const count = this.u32();
+    if (count * bytesEach > this.remaining) {
+      throw new MalformedError(`a count of ${count} does not fit into the ${this.remaining} bytes left`);
+    }
+    return count;
+  }
+
+  /** @throws {MalformedError} if bytes are left. */
+  end(): void {
+    if (this.remaining > 0)
+      throw new MalformedError(`${this.remaining} bytes are left over at byte ${this.#at}`);
+  }
+
+  #claim(count: number): number {
+    if (count > this.remaining) {
+      throw new MalformedError(`${count} bytes are missing at byte ${this.#at}: ${this.remaining} are left`);
+    }
+    const at = this.#at;
+    this.#at += count;
+    return at;
+  }
+}

@@ -1,0 +1,1 @@
+export type { FoldVerdict, HighWaterCommand, ProposalId } from './high-water-command.js';

@@ -1,0 +1,22 @@
+export type { AppendOptions, AppendResult } from './append-result.js';
+export type { Ballot, NodeId } from './ballot.js';
+export {
+  BALLOT_NUMBER_MAX,
+  BALLOT_ZERO,
+  ballotsEqual,
+  compareBallots,
+  formatBallot,
+  maxBallot,
+  NODE_ID_MAX,
+  PRIORITY_MAX,
+} from './ballot.js';
+export type { ClusterConfig, FlexibleQuorum } from './cluster-config.js';
+export { CLUSTER_NODES_MAX, clusterConfigSchema, hashClusterConfig, nodeIdSchema } from './cluster-config.js';
+export type { DecidedItem } from './decided-item.js';
+export { cursorAfter, decidedItem } from './decided-item.js';
+export type { LogRecord, LogSync, Snapshot, StopSign } from './log-record.js';
+export type * from './messages.js';
+export type { Fact, LeadershipView, OutputBatch } from './output-batch.js';
+export { type QuorumSizes, quorumIndex, quorumSizes } from './quorum.js';
+export type { StableState, StableWrite } from './stable-state.js';
+export { isDurableWrite } from './stable-state.js';

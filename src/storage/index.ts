@@ -1,0 +1,1 @@
+export type { DirectoryId, PeerIdentity, Storage, StorageIdentity } from './storage.js';

@@ -1,0 +1,8 @@
+export type {
+  Admission,
+  Hello,
+  HelloMember,
+  PeerTransport,
+  PeerTransportHandlers,
+  PeerTransportStats,
+} from './peer-transport.js';
