@@ -1,0 +1,38 @@
+import type { NodeId } from '../omnipaxos/index.js';
+import { compareProposals, type ProposalId } from './high-water-command.js';
+import type { LedgerEntry } from './high-water-snapshot.js';
+
+/**
+ * Remembers, for each data directory, the newest proposal that has been folded. It answers waits; it never decides whether a command
+ * takes effect.
+ */
+export class Ledger {
+  #entries = new Map<string, LedgerEntry>();
+
+  /** Notes a folded proposal, unless a newer one of the same directory has been noted. */
+  note({ directoryId, incarnation, seq }: ProposalId, nodeId: NodeId): void {
+    const known = this.#entries.get(directoryId);
+    if (known !== undefined && compareProposals(known, { incarnation, seq }) >= 0) return;
+    this.#entries.set(directoryId, { directoryId, nodeId, incarnation, seq });
+  }
+
+  lastFolded(directoryId: string): LedgerEntry | undefined {
+    return this.#entries.get(directoryId);
+  }
+
+  /** Forgets the directories of all nodes that are not among `nodes`. */
+  prune(nodes: ReadonlySet<NodeId>): void {
+    for (const [directoryId, entry] of this.#entries) {
+      if (!nodes.has(entry.nodeId)) this.#entries.delete(directoryId);
+    }
+  }
+
+  replace(entries: readonly LedgerEntry[]): void {
+    this.#entries = new Map(entries.map((entry) => [entry.directoryId, entry]));
+  }
+
+  /** All entries, ascending by directoryId. */
+  entries(): LedgerEntry[] {
+    return [...this.#entries.values()].sort((a, b) => (a.directoryId < b.directoryId ? -1 : 1));
+  }
+}
