@@ -10,13 +10,20 @@ export {
   NODE_ID_MAX,
   PRIORITY_MAX,
 } from './ballot.js';
+export { BallotExhaustedError } from './ballot-leader-election.js';
 export type { ClusterConfig, FlexibleQuorum } from './cluster-config.js';
 export { CLUSTER_NODES_MAX, clusterConfigSchema, hashClusterConfig, nodeIdSchema } from './cluster-config.js';
+export type { CoreStatus, FollowerStatus } from './core-status.js';
 export type { DecidedItem } from './decided-item.js';
 export { cursorAfter, decidedItem } from './decided-item.js';
+export type { FollowerStanding } from './follower-progress.js';
 export type { LogRecord, LogSync, Snapshot, StopSign } from './log-record.js';
 export type * from './messages.js';
+export { OmniPaxos } from './omni-paxos.js';
+export { type OmniPaxosOptions, omniPaxosOptionsSchema } from './omni-paxos-options.js';
 export type { Fact, LeadershipView, OutputBatch } from './output-batch.js';
+export type { Phase, Role } from './paxos-state.js';
 export { type QuorumSizes, quorumIndex, quorumSizes } from './quorum.js';
+export { LogRangeError } from './replicated-log.js';
 export type { StableState, StableWrite } from './stable-state.js';
 export { isDurableWrite } from './stable-state.js';
