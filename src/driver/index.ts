@@ -1,0 +1,11 @@
+export { CALL_TIMEOUT_MS_MAX } from './call-timeout.js';
+export type { LeadershipChannelOptions } from './leadership-channel.js';
+export { LeadershipChannel } from './leadership-channel.js';
+export type { FollowedLeader, MemoryDriverOptions } from './memory-driver.js';
+export { MemoryDriver } from './memory-driver.js';
+export type {
+  HostIdentity,
+  PaxosHighWaterHost,
+  PaxosHighWaterHostEvents,
+  ProposeResult,
+} from './paxos-high-water-host.js';
