@@ -1,31 +1,29 @@
-import { TsoracleError } from '../errors/index.js';
+import { MalformedError } from './malformed-error.js';
 
-/** Bytes that came from outside do not have the form that they must have. `code` is always `'malformed'`. */
-export class MalformedError extends TsoracleError {
-  override readonly name = 'MalformedError';
-
-  constructor(message: string, options?: { readonly cause?: unknown }) {
-    super('malformed', message, options);
-  }
-}
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /**
- * Reads big-endian values from bytes that are not trusted. Every read checks that the bytes are there, and every value its range, before anything is
- * allocated for it; what does not fit throws a {@link MalformedError}. Returned byte arrays are views, not copies.
+ * Reads big-endian values from bytes that are not trusted. Every read checks that the bytes are there, and every value its range,
+ * before anything is allocated for it; what does not fit throws a {@link MalformedError}, and the reader must then be thrown away.
+ * Returned byte arrays are views, not copies: whoever keeps one keeps the whole underlying buffer, and sees it change if its owner
+ * reuses it.
  */
 export class ByteReader {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
   #at = 0;
+  /** Where reading must stop: the end of the bytes, or of the nested value that is being read. */
+  #end: number;
 
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#end = bytes.length;
   }
 
-  /** How many bytes are left. */
+  /** How many bytes are left; within {@link nested}, how many are left of that value. */
   get remaining(): number {
-    return this.#bytes.length - this.#at;
+    return this.#end - this.#at;
   }
 
   u8(): number {
@@ -88,7 +86,7 @@ export class ByteReader {
   string(): string {
     const bytes = this.bytes();
     try {
-      return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+      return utf8.decode(bytes);
     } catch (cause) {
       throw new MalformedError(`a text is not valid UTF-8 before byte ${this.#at}`, { cause });
     }
@@ -104,6 +102,25 @@ export class ByteReader {
       throw new MalformedError(`a count of ${count} does not fit into the ${this.remaining} bytes left`);
     }
     return count;
+  }
+
+  /**
+   * A u32 length and a value of exactly that many bytes. While `decode` runs this reader ends where the value does, so that it cannot
+   * read what follows; if it reads less than all of it, that is an error as well. Nested values may contain nested values.
+   */
+  nested<T>(decode: (reader: ByteReader) => T): T {
+    const length = this.u32();
+    if (length > this.remaining) {
+      throw new MalformedError(
+        `a value of ${length} bytes does not fit into the ${this.remaining} bytes left at byte ${this.#at}`,
+      );
+    }
+    const outerEnd = this.#end;
+    this.#end = this.#at + length;
+    const value = decode(this);
+    this.end();
+    this.#end = outerEnd;
+    return value;
   }
 
   /** @throws {MalformedError} if bytes are left. */

@@ -1,75 +1,87 @@
 import { InvalidInputError } from '../errors/index.js';
 
 const U48_MAX = 2 ** 48 - 1;
+const U32_MAX = 0xffff_ffff;
 const INITIAL_BYTES = 256;
+const utf8 = new TextEncoder();
+/** Half a surrogate pair: UTF-8 has no bytes for it, and an encoder would replace it silently. */
+const LONE_SURROGATE = /\p{Surrogate}/u;
 
 /**
  * Appends big-endian values to a buffer that grows as needed. Every value is range-checked; a value that does not fit throws an
- * `InvalidInputError`, and what was written before it must then be thrown away.
+ * `InvalidInputError` that names `field`, and what was written before it must then be thrown away.
  */
 export class ByteWriter {
-  #bytes = new Uint8Array(INITIAL_BYTES);
-  #view = new DataView(this.#bytes.buffer);
+  #bytes: Uint8Array;
+  #view: DataView;
   #length = 0;
+
+  /** @param initialBytes how much to allocate at first: a hint, no limit. */
+  constructor(initialBytes = INITIAL_BYTES) {
+    this.#bytes = new Uint8Array(Math.max(initialBytes, 16));
+    this.#view = new DataView(this.#bytes.buffer);
+  }
 
   /** How many bytes have been written. */
   get length(): number {
     return this.#length;
   }
 
-  u8(value: number): void {
-    check('u8', value, 0xff);
+  u8(value: number, field = 'u8'): void {
+    check(field, value, 0xff);
     this.#view.setUint8(this.#claim(1), value);
   }
 
-  u16(value: number): void {
-    check('u16', value, 0xffff);
+  u16(value: number, field = 'u16'): void {
+    check(field, value, 0xffff);
     this.#view.setUint16(this.#claim(2), value);
   }
 
-  u32(value: number): void {
-    check('u32', value, 0xffff_ffff);
+  u32(value: number, field = 'u32'): void {
+    check(field, value, U32_MAX);
     this.#view.setUint32(this.#claim(4), value);
   }
 
-  u48(value: number): void {
-    check('u48', value, U48_MAX);
+  u48(value: number, field = 'u48'): void {
+    check(field, value, U48_MAX);
     const at = this.#claim(6);
     this.#view.setUint16(at, Math.floor(value / 2 ** 32));
     this.#view.setUint32(at + 2, value >>> 0);
   }
 
   /** A whole number within [0, 2^53 - 1], in 8 bytes. */
-  u64(value: number): void {
-    check('u64', value, Number.MAX_SAFE_INTEGER);
+  u64(value: number, field = 'u64'): void {
+    check(field, value, Number.MAX_SAFE_INTEGER);
     const at = this.#claim(8);
     this.#view.setUint32(at, Math.floor(value / 2 ** 32));
     this.#view.setUint32(at + 4, value >>> 0);
   }
 
   /** An unsigned 64-bit bigint, in 8 bytes. */
-  bigU64(value: bigint): void {
-    if (value < 0n || value > 0xffff_ffff_ffff_ffffn) {
-      throw new InvalidInputError('bigU64', value, 'must be within [0, 2^64 - 1]');
+  bigU64(value: bigint, field = 'bigU64'): void {
+    if (typeof value !== 'bigint' || value < 0n || value > 0xffff_ffff_ffff_ffffn) {
+      throw new InvalidInputError(field, value, 'must be a bigint within [0, 2^64 - 1]');
     }
     this.#view.setBigUint64(this.#claim(8), value);
   }
 
   /** 16 lower-case hexadecimal digits, in 8 bytes. */
-  hex64(value: string): void {
+  hex64(value: string, field = 'hex64'): void {
     if (!/^[0-9a-f]{16}$/.test(value)) {
-      throw new InvalidInputError('hex64', value, 'must be 16 lower-case hexadecimal digits');
+      throw new InvalidInputError(field, value, 'must be 16 lower-case hexadecimal digits');
     }
     const at = this.#claim(8);
     this.#view.setUint32(at, Number.parseInt(value.slice(0, 8), 16));
     this.#view.setUint32(at + 4, Number.parseInt(value.slice(8), 16));
   }
 
-  f64(value: number): void {
+  f64(value: number, field = 'f64'): void {
+    if (typeof value !== 'number') throw new InvalidInputError(field, value, 'must be a number');
     this.#view.setFloat64(this.#claim(8), value);
   }
 
-  boolean(value: boolean): void {
+  boolean(value: boolean, field = 'boolean'): void {
+    if (typeof value !== 'boolean') throw new InvalidInputError(field, value, 'must be true or false');
     this.u8(value ? 1 : 0);
   }
 
@@ -79,20 +91,45 @@ export class ByteWriter {
   }
 
   /** A u32 length and the bytes. */
-  bytes(bytes: Uint8Array): void {
-    this.u32(bytes.length);
+  bytes(bytes: Uint8Array, field = 'bytes'): void {
+    if (!(bytes instanceof Uint8Array)) throw new InvalidInputError(field, bytes, 'must be a Uint8Array');
+    this.u32(bytes.length, field);
     this.raw(bytes);
   }
 
-  /** A u32 length in bytes and the text as UTF-8. */
-  string(text: string): void {
-    this.bytes(new TextEncoder().encode(text));
+  /** A u32 length in bytes and the text as UTF-8. A text with half a surrogate pair is refused. */
+  string(text: string, field = 'string'): void {
+    if (typeof text !== 'string' || LONE_SURROGATE.test(text)) {
+      throw new InvalidInputError(field, text, 'must be a text of whole Unicode characters');
+    }
+    this.bytes(utf8.encode(text), field);
+  }
+
+  /** A u32 length and what `encode` writes: the counterpart of `ByteReader.nested`. */
+  nested(encode: (writer: ByteWriter) => void): void {
+    const at = this.#length;
+    this.u32(0);
+    encode(this);
+    this.patchU32(at, this.#length - at - 4);
   }
 
   /** Writes a u32 at a place that has been written before. */
   patchU32(at: number, value: number): void {
-    check('u32', value, 0xffff_ffff);
+    check('u32', value, U32_MAX);
+    if (!Number.isSafeInteger(at) || at < 0 || at + 4 > this.#length) {
+      throw new InvalidInputError('at', at, `must be within [0, ${this.#length - 4}]`);
+    }
     this.#view.setUint32(at, value);
+  }
+
+  /** The bytes written from `from` on, as a view that is good until the next write. */
+  written(from = 0): Uint8Array {
+    return this.#bytes.subarray(from, this.#length);
+  }
+
+  /** Forgets what was written and keeps the memory. Views and copies given before stay what they are only if they are copies. */
+  reset(): void {
+    this.#length = 0;
   }
 
   /** A copy of what has been written. */
@@ -114,8 +151,8 @@ export class ByteWriter {
   }
 }
 
-function check(type: string, value: number, max: number): void {
+function check(field: string, value: number, max: number): void {
   if (!Number.isSafeInteger(value) || value < 0 || value > max) {
-    throw new InvalidInputError(type, value, `must be a whole number within [0, ${max}]`);
+    throw new InvalidInputError(field, value, `must be a whole number within [0, ${max}]`);
   }
 }
