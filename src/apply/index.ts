@@ -1,1 +1,15 @@
+export type { ApplyEngineOptions, ApplyStatus, StepReport } from './apply-engine.js';
+export { ApplyEngine, DEFAULT_CHUNK_ITEMS } from './apply-engine.js';
+export type { ApplyDeath, ApplyTaskLife, ApplyTaskOptions, ApplyYieldPoint } from './apply-task.js';
+export { ApplyTask } from './apply-task.js';
+export type { ApplyUsageErrorCode } from './apply-usage-error.js';
+export { ApplyUsageError } from './apply-usage-error.js';
 export type { DecidedLog } from './decided-log.js';
+export type { DrainOptions, Fold } from './drain-decided.js';
+export { drainDecided } from './drain-decided.js';
+export { DrainError } from './drain-error.js';
+export type { SnapshotCounts, SnapshotOptions, SnapshotOutcome } from './maybe-snapshot.js';
+export { countSnapshot, maybeSnapshot, NO_SNAPSHOTS } from './maybe-snapshot.js';
+export { DecidedLogError } from './read-decided.js';
+export type { SnapshotQuestion } from './snapshot-policy.js';
+export { SnapshotPolicy } from './snapshot-policy.js';

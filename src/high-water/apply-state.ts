@@ -22,8 +22,8 @@ export interface AppliedEvent {
 }
 
 /**
- * The events of an apply state. Each is told in the turn of its cause, after the state has changed. A listener may read the state; it must not
- * change it.
+ * The events of an apply state. Each is told in the turn of its cause, after the state has changed. A
+ * listener may read the state; it must not change it.
  */
 export interface ApplyStateEvents {
   readonly applied: (event: AppliedEvent) => void;
@@ -35,18 +35,21 @@ export interface ApplyStateOptions {
   /** The state to begin with. Default: high-water 0, EPOCH_ZERO, nothing folded. */
   readonly initial?: HighWaterSnapshot;
   /**
-   * Told what a listener has thrown or rejected with. The event has reached, or will reach, every other listener all the same, and nothing is
-   * undone. Default: it is only counted in {@link ApplyState.listenerErrors}.
+   * Told what a listener has thrown or rejected with. The event has reached, or will reach, every other
+   * listener all the same, and nothing is undone. Default: it is only counted in {@link
+   * ApplyState.listenerErrors}.
    */
   readonly onListenerError?: (error: unknown, event: keyof ApplyStateEvents) => void;
 }
 
 /**
- * The replicated state machine of the high-water: what results from folding the decided log, entry by entry, in order.
+ * The replicated state machine of the high-water: what results from folding the decided log, entry by entry,
+ * in order.
  *
- * It is a function of the log alone, so that replicas which have folded the same prefix are equal, however they came by it. All methods are
- * synchronous. A method that throws has changed nothing. Calling `fold`, `foldStopSign` or `restore` from within a listener throws
- * (`reentrant_fold`): later listeners would be told of events in the wrong order.
+ * It is a function of the log alone, so that replicas which have folded the same prefix are equal, however
+ * they came by it. All methods are synchronous. A method that throws has changed nothing. Calling `fold`,
+ * `foldStopSign` or `restore` from within a listener throws (`reentrant_fold`): later listeners would be told
+ * of events in the wrong order.
  */
 export class ApplyState {
   readonly events = new EventEmitter<ApplyStateEvents>();
@@ -82,9 +85,10 @@ export class ApplyState {
   /**
    * Folds the next command of the log, and tells `applied`.
    *
-   * Fencing happens here, in log order: an advance of a lower epoch than the highest one folded leaves the high-water as it was, so that what a
-   * deposed leader had still on its way cannot move it once its successor's first command is folded. Which ids have been folded
-   * before makes no difference to the result: folding an advance twice is harmless.
+   * Fencing happens here, in log order: an advance of a lower epoch than the highest one folded leaves the
+   * high-water as it was, so that what a deposed leader had still on its way cannot move it once its
+   * successor's first command is folded. Which ids have been folded before makes no difference to the result:
+   * folding an advance twice is harmless.
    *
    * @throws {InvalidInputError} for a command that no node can have proposed.
    */
@@ -102,11 +106,11 @@ export class ApplyState {
   }
 
   /**
-   * Folds a stop sign: forgets the proposals of all directories whose node is a member neither of the configuration that ends nor of the
-   * next one. Nothing else ever prunes the ledger.
+   * Folds a stop sign: forgets the proposals of all directories whose node is a member neither of the
+   * configuration that ends nor of the next one. Nothing else ever prunes the ledger.
    *
-   * The members of the configuration that ends are known from the stop sign before. There is none in the first configuration, and then nothing needs
-   * to go: whoever has proposed until then is a member of it.
+   * The members of the configuration that ends are known from the stop sign before. There is none in the
+   * first configuration, and then nothing needs to go: whoever has proposed until then is a member of it.
    */
   foldStopSign(stopSign: StopSign): void {
     this.#refuseReentry();
@@ -118,7 +122,8 @@ export class ApplyState {
   /**
    * Replaces the state by that of a snapshot which covers everything folded so far, and tells `restored`.
    *
-   * @throws {InvalidInputError} if the snapshot breaks a rule, or lies behind the state: its high-water or its epoch is lower.
+   * @throws {InvalidInputError} if the snapshot breaks a rule, or lies behind the state: its high-water or
+   * its epoch is lower.
    */
   restore(snapshot: HighWaterSnapshot): void {
     this.#refuseReentry();

@@ -9,9 +9,10 @@ import {
 } from '../omnipaxos/index.js';
 
 /**
- * The image of a ballot as an epoch: `configId << 96 | n << 64 | priority << 48 | pid`. Exact and order-preserving: two ballots
- * have the same epoch only if they are equal, and epochs order as `compareBallots` orders their ballots. The priority must be
- * part of it: it decides between ballots of equal n, so an epoch without it could fall while the ballot rises.
+ * The image of a ballot as an epoch: `configId << 96 | n << 64 | priority << 48 | pid`. Exact and
+ * order-preserving: two ballots have the same epoch only if they are equal, and epochs order as
+ * `compareBallots` orders their ballots. The priority must be part of it: it decides between ballots of equal
+ * n, so an epoch without it could fall while the ballot rises.
  *
  * @throws {InvalidInputError} naming the field, if one is not a whole number that fits (u32, u32, u16, u48).
  */

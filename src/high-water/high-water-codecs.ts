@@ -12,8 +12,9 @@ const LEDGER_ENTRY_BYTES = 8 + 8 + 8 + 6;
 const NODE_ID_BYTES = 6;
 
 /**
- * Commands as bytes: kind (u8: 1 advance, 2 barrier), epoch (16 bytes), directoryId (8), incarnation (u64), seq (u64), and for an advance `atLeast` (u64).
- * A value out of its range is refused both ways: an `InvalidInputError` when encoded, a `MalformedError` when decoded.
+ * Commands as bytes: kind (u8: 1 advance, 2 barrier), epoch (16 bytes), directoryId (8), incarnation (u64),
+ * seq (u64), and for an advance `atLeast` (u64). A value out of its range is refused both ways: an
+ * `InvalidInputError` when encoded, a `MalformedError` when decoded.
  */
 export const highWaterCommandCodec: ValueCodec<HighWaterCommand> = {
   encode(command, writer) {
@@ -34,8 +35,9 @@ export const highWaterCommandCodec: ValueCodec<HighWaterCommand> = {
 };
 
 /**
- * Snapshots as bytes: value (u64), epoch (16 bytes), the ledger's count (u32) and entries (30 bytes each), whether members follow (u8), their
- * count (u32) and ids (u48 each). Equal snapshots have equal bytes. What breaks a rule of a snapshot is refused both ways, as for commands.
+ * Snapshots as bytes: value (u64), epoch (16 bytes), the ledger's count (u32) and entries (30 bytes each),
+ * whether members follow (u8), their count (u32) and ids (u48 each). Equal snapshots have equal bytes. What
+ * breaks a rule of a snapshot is refused both ways, as for commands.
  */
 export const highWaterSnapshotCodec: ValueCodec<HighWaterSnapshot> = {
   encode(snapshot, writer) {

@@ -12,8 +12,8 @@ export interface ProposalId {
 }
 
 /**
- * What the oracle writes into the replicated log. The epoch is that of the leader that proposed the command, taken once when
- * its call began.
+ * What the oracle writes into the replicated log. The epoch is that of the leader that proposed the command,
+ * taken once when its call began.
  */
 export type HighWaterCommand =
   /** Raise the high-water to at least `atLeast` ms, unless a higher epoch has been folded before. */
@@ -22,13 +22,14 @@ export type HighWaterCommand =
   | { readonly kind: 'barrier'; readonly epoch: Epoch; readonly id: ProposalId };
 
 /**
- * What the fold says of a command. `fenced`: an advance of a lower epoch than the highest one folded; it left the high-water as it
- * was. A barrier is always `applied`.
+ * What the fold says of a command. `fenced`: an advance of a lower epoch than the highest one folded; it left
+ * the high-water as it was. A barrier is always `applied`.
  */
 export type FoldVerdict = 'applied' | 'fenced';
 
 /**
- * Negative, zero or positive as `a` was proposed before, is, or was proposed after `b`, both of one directory: by incarnation, then by seq.
+ * Negative, zero or positive as `a` was proposed before, is, or was proposed after `b`, both of one
+ * directory: by incarnation, then by seq.
  */
 export function compareProposals(
   a: Pick<ProposalId, 'incarnation' | 'seq'>,
@@ -38,7 +39,8 @@ export function compareProposals(
 }
 
 /**
- * Refuses a command that no node can have proposed. A value that could be decided but never served must not get into a state.
+ * Refuses a command that no node can have proposed. A value that could be decided but never served must not
+ * get into a state.
  * @throws {InvalidInputError} naming the field.
  */
 export function assertCommand(command: HighWaterCommand): void {

@@ -3,15 +3,18 @@ import { InvalidInputError } from '../errors/index.js';
 import { NODE_ID_MAX, type NodeId } from '../omnipaxos/index.js';
 import { assertHighWaterField, assertProposalId, type ProposalId } from './high-water-command.js';
 
-/** The newest proposal of one data directory that has been folded: highest incarnation first, then highest seq. */
+/**
+ * The newest proposal of one data directory that has been folded: highest incarnation first, then highest
+ * seq.
+ */
 export interface LedgerEntry extends ProposalId {
   /** The node that proposed it: the pid of the command's epoch, since only a leader proposes. */
   readonly nodeId: NodeId;
 }
 
 /**
- * The complete state after folding a prefix of the log. It is a function of that prefix alone: two replicas that have folded the same
- * prefix make equal snapshots, with equal bytes.
+ * The complete state after folding a prefix of the log. It is a function of that prefix alone: two replicas
+ * that have folded the same prefix make equal snapshots, with equal bytes.
  */
 export interface HighWaterSnapshot {
   /** The high-water in ms, within [0, 2^46 - 1]. */
@@ -21,8 +24,9 @@ export interface HighWaterSnapshot {
   /** At most one entry for each directory, ascending by directoryId. */
   readonly ledger: readonly LedgerEntry[];
   /**
-   * The members of the configuration in force, ascending; absent as long as no stop sign has been folded. The fold of the next stop sign needs
-   * them, so that what it prunes does not depend on what a replica happens to know otherwise.
+   * The members of the configuration in force, ascending; absent as long as no stop sign has been folded. The
+   * fold of the next stop sign needs them, so that what it prunes does not depend on what a replica happens
+   * to know otherwise.
    */
   readonly members?: readonly NodeId[];
 }
@@ -42,7 +46,8 @@ export function assertSnapshot(snapshot: HighWaterSnapshot): void {
       throw new InvalidInputError(`${field}.directoryId`, entry.directoryId, `must be above '${previous}'`);
     }
     previous = entry.directoryId;
-    // 0 is what a host gets that proposes at an epoch of its own making, which need not be the image of a ballot.
+    // 0 is what a host gets that proposes at an epoch of its own making, which need not be the image of a
+    // ballot.
     assertNodeId(`${field}.nodeId`, entry.nodeId, 0);
   }
   if (snapshot.members !== undefined) assertMembers('snapshot.members', snapshot.members);

@@ -3,8 +3,8 @@ import { compareProposals, type ProposalId } from './high-water-command.js';
 import type { LedgerEntry } from './high-water-snapshot.js';
 
 /**
- * Remembers, for each data directory, the newest proposal that has been folded. It answers waits; it never decides whether a command
- * takes effect.
+ * Remembers, for each data directory, the newest proposal that has been folded. It answers waits; it never
+ * decides whether a command takes effect.
  */
 export class Ledger {
   #entries = new Map<string, LedgerEntry>();
