@@ -1,0 +1,92 @@
+import type { LoadTotals } from '../load/load-messages.js';
+
+/** What a run of the local cluster has come to: the last line of `tsoracle cluster --json`. */
+export interface Verdict {
+  /** Whether the run kept every promise: see {@link failedPromises}. */
+  readonly ok: boolean;
+  readonly nodes: number;
+  /** Timestamps received by all clients together. */
+  readonly timestamps: number;
+  /** Grants that broke the order promised to clients, as counted by the client process alone. */
+  readonly violations: number;
+  /** How often the leadership passed to a new epoch after the first one. */
+  readonly failovers: number;
+  /** How often the leader was killed. */
+  readonly kills: number;
+  /** From the last grant before a kill to the first one after it, in whole ms; null without a kill. */
+  readonly failoverMs: { readonly p50: number; readonly max: number } | null;
+  /** Failed calls by the name of their gRPC status. */
+  readonly errors: Readonly<Record<string, number>>;
+  readonly timestampsPerSecond: number;
+  /** The highest high-water that any node told, in ms since the Unix epoch. */
+  readonly highWater: number;
+  /** The highest decided index that any node told. */
+  readonly decidedIdx: number;
+  /** How often a process of the cluster ended without being asked to. */
+  readonly unexpectedExits: number;
+  /** Processes whose end was not seen. */
+  readonly unreaped: number;
+}
+
+/** The facts that a verdict is made of. */
+export interface RunFacts {
+  readonly nodes: number;
+  readonly load: LoadTotals;
+  readonly failovers: number;
+  readonly kills: number;
+  readonly highWater: number;
+  readonly decidedIdx: number;
+  readonly unexpectedExits: number;
+  readonly unreaped: number;
+}
+
+/** Errors that clients may see while a leader is being replaced. */
+const TOLERATED_ERRORS: ReadonlySet<string> = new Set([
+  'UNAVAILABLE',
+  'FAILED_PRECONDITION',
+  'DEADLINE_EXCEEDED',
+]);
+
+/** Judges a run. */
+export function judge(facts: RunFacts): Verdict {
+  const { nodes, load, failovers, kills, highWater, decidedIdx, unexpectedExits, unreaped } = facts;
+  return {
+    ok: failedPromises(facts).length === 0,
+    nodes,
+    timestamps: load.timestamps,
+    violations: load.violations,
+    failovers,
+    kills,
+    failoverMs: summarise(load.failoverGapsMs),
+    errors: load.errors,
+    timestampsPerSecond: load.elapsedMs > 0 ? Math.round((load.timestamps * 1000) / load.elapsedMs) : 0,
+    highWater,
+    decidedIdx,
+    unexpectedExits,
+    unreaped,
+  };
+}
+
+/** Why a run is not ok, a sentence each; empty if it is. */
+export function failedPromises({ load, kills, unexpectedExits, unreaped }: RunFacts): readonly string[] {
+  const failures: string[] = [];
+  if (load.violations > 0) failures.push(`${load.violations} grants were out of order or granted twice`);
+  if (load.timestamps === 0) failures.push('no timestamp was granted');
+  if (load.failoverGapsMs.length < kills) {
+    failures.push(`${kills - load.failoverGapsMs.length} of ${kills} kills were not followed by a grant`);
+  }
+  if (unexpectedExits > 0) failures.push(`${unexpectedExits} processes ended without being asked to`);
+  if (unreaped > 0) failures.push(`${unreaped} processes were not seen to end`);
+  for (const [code, count] of Object.entries(load.errors)) {
+    if (!TOLERATED_ERRORS.has(code)) failures.push(`${count} calls failed with ${code}`);
+  }
+  return failures;
+}
+
+/** The median (the lower one of an even number) and the maximum, in whole ms. */
+function summarise(gapsMs: readonly number[]): Verdict['failoverMs'] {
+  const sorted = gapsMs.toSorted((left, right) => left - right);
+  const p50 = sorted[Math.ceil(sorted.length / 2) - 1];
+  const max = sorted.at(-1);
+  return p50 === undefined || max === undefined ? null : { p50: Math.round(p50), max: Math.round(max) };
+}
