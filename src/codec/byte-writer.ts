@@ -29,17 +29,20 @@ export class ByteWriter {
 
   u8(value: number, field = 'u8'): void {
     check(field, value, 0xff);
-    this.#view.setUint8(this.#claim(1), value);
+    const at = this.#claim(1);
+    this.#view.setUint8(at, value);
   }
 
   u16(value: number, field = 'u16'): void {
     check(field, value, 0xffff);
-    this.#view.setUint16(this.#claim(2), value);
+    const at = this.#claim(2);
+    this.#view.setUint16(at, value);
   }
 
   u32(value: number, field = 'u32'): void {
     check(field, value, U32_MAX);
-    this.#view.setUint32(this.#claim(4), value);
+    const at = this.#claim(4);
+    this.#view.setUint32(at, value);
   }
 
   u48(value: number, field = 'u48'): void {
@@ -62,7 +65,8 @@ export class ByteWriter {
     if (typeof value !== 'bigint' || value < 0n || value > 0xffff_ffff_ffff_ffffn) {
       throw new InvalidInputError(field, value, 'must be a bigint within [0, 2^64 - 1]');
     }
-    this.#view.setBigUint64(this.#claim(8), value);
+    const at = this.#claim(8);
+    this.#view.setBigUint64(at, value);
   }
 
   /** 16 lower-case hexadecimal digits, in 8 bytes. */
@@ -77,7 +81,8 @@ export class ByteWriter {
 
   f64(value: number, field = 'f64'): void {
     if (typeof value !== 'number') throw new InvalidInputError(field, value, 'must be a number');
-    this.#view.setFloat64(this.#claim(8), value);
+    const at = this.#claim(8);
+    this.#view.setFloat64(at, value);
   }
 
   boolean(value: boolean, field = 'boolean'): void {
@@ -87,7 +92,8 @@ export class ByteWriter {
 
   /** The bytes as they are, without a length. */
   raw(bytes: Uint8Array): void {
-    this.#bytes.set(bytes, this.#claim(bytes.length));
+    const at = this.#claim(bytes.length);
+    this.#bytes.set(bytes, at);
   }
 
   /** A u32 length and the bytes. */
@@ -137,6 +143,7 @@ export class ByteWriter {
     return this.#bytes.slice(0, this.#length);
   }
 
+  /** Makes room and says where. It may replace buffer and view, so callers read those fields only after it. */
   #claim(count: number): number {
     const at = this.#length;
     const needed = at + count;
