@@ -164,17 +164,20 @@ export class Leader<E, S> {
     this.#state.send(to, { kind: 'acceptDecide', n: this.ballot, seqNum, decidedIdx, records });
   }
 
-  /** A Promise came again: its answer may be lost, so the identical one is sent, and the session that it began goes on. */
+  /**
+   * A Promise came again: its answer may be lost, so the identical one is sent, and the session that it began goes on. Only if
+   * the log has been compacted past what that session has sent, a new one must begin.
+   */
   #repeatAcceptSync(to: NodeId, progress: FollowerProgress<E, S>): void {
-    const { acceptSync } = progress;
-    if (acceptSync === undefined) {
-      progress.standing = 'promised';
-      if (this.#state.phase === 'prepare') this.#tryReadQuorum();
-      else if (progress.promise !== undefined) this.#sync(to, progress, progress.promise);
+    const { acceptSync, promise } = progress;
+    if (acceptSync !== undefined && progress.sentIdx >= this.#state.log.compactedIdx) {
+      progress.standing = 'synced';
+      this.#state.send(to, acceptSync);
       return;
     }
-    progress.standing = 'synced';
-    this.#state.send(to, acceptSync);
+    progress.standing = 'promised';
+    if (this.#state.phase === 'prepare') this.#tryReadQuorum();
+    else if (promise !== undefined) this.#sync(to, progress, promise);
   }
 
   #refusePromise(message: PromiseMessage<E, S>): string | undefined {
