@@ -1,6 +1,6 @@
 import { EPOCH_ZERO, type Epoch, type LeaderState, type LeadershipStream } from '../consensus/index.js';
-import { unreachable } from '../errors/index.js';
 import type { Logger } from '../runtime/index.js';
+import { epochOfState } from './call-errors.js';
 import { LiveLeadershipStream, RefusedLeadershipStream } from './leadership-stream.js';
 
 /** What a channel needs. */
@@ -38,7 +38,7 @@ export class LeadershipChannel {
   /** The leadership in this very turn. */
   current(): LeaderState {
     const state = this.#read();
-    const epoch = epochOf(state);
+    const epoch = epochOfState(state);
     if (epoch === undefined) return state;
     if (epoch < this.#highestEpoch) {
       this.#logger.warn(
@@ -81,18 +81,5 @@ export class LeadershipChannel {
     this.#closed = true;
     this.#holder?.end();
     this.#holder = undefined;
-  }
-}
-
-function epochOf(state: LeaderState): Epoch | undefined {
-  switch (state.role) {
-    case 'leader':
-      return state.epoch;
-    case 'follower':
-      return state.leader.epoch;
-    case 'unknown':
-      return undefined;
-    default:
-      return unreachable(state);
   }
 }

@@ -2,8 +2,8 @@ import {
   assertAdvanceInRange,
   type CallOptions,
   type ConsensusDriver,
-  ConsensusError,
   DEFAULT_CALL_TIMEOUT_MS,
+  EPOCH_ZERO,
   type Epoch,
   isHighWater,
   type LeaderState,
@@ -14,6 +14,7 @@ import {
 } from '../consensus/index.js';
 import { InvalidInputError } from '../errors/index.js';
 import { type Logger, silentLogger } from '../runtime/index.js';
+import { closed, lossOfLeadership, notLeader } from './call-errors.js';
 import { checkCallTimeout } from './call-timeout.js';
 import { LeadershipChannel } from './leadership-channel.js';
 
@@ -83,12 +84,9 @@ export class MemoryDriver implements ConsensusDriver {
   async persistHighWater(atLeast: number, epoch: Epoch, options: CallOptions = {}): Promise<number> {
     assertAdvanceInRange(atLeast);
     this.#beginCall(options);
-    if (this.#leadership.role !== 'leader' || epoch > this.#leadership.epoch) throw notLeader();
-    if (epoch < this.#leadership.epoch) {
-      throw new ConsensusError('fenced', `epoch ${epoch} is over: ${this.#leadership.epoch} leads`, {
-        epoch: this.#leadership.epoch,
-      });
-    }
+    if (this.#leadership.role !== 'leader') throw notLeader();
+    const loss = lossOfLeadership(this.#leadership, EPOCH_ZERO, toEpoch(epoch));
+    if (loss !== undefined) throw loss;
     this.#highWaterMs = mergeHighWater(this.#highWaterMs, atLeast);
     return this.#highWaterMs;
   }
@@ -152,7 +150,7 @@ export class MemoryDriver implements ConsensusDriver {
   #beginCall({ signal, timeoutMs = DEFAULT_CALL_TIMEOUT_MS }: CallOptions): void {
     checkCallTimeout(timeoutMs);
     signal?.throwIfAborted();
-    if (this.#closed) throw new ConsensusError('closed', 'the driver has been closed');
+    if (this.#closed) throw closed();
   }
 
   #change(state: LeaderState): void {
@@ -170,8 +168,4 @@ export class MemoryDriver implements ConsensusDriver {
     };
     return state;
   }
-}
-
-function notLeader(): ConsensusError {
-  return new ConsensusError('not_leader', 'this driver does not lead at that epoch');
 }
