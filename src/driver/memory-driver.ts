@@ -83,9 +83,10 @@ export class MemoryDriver implements ConsensusDriver {
 
   async persistHighWater(atLeast: number, epoch: Epoch, options: CallOptions = {}): Promise<number> {
     assertAdvanceInRange(atLeast);
+    toEpoch(epoch);
     this.#beginCall(options);
     if (this.#leadership.role !== 'leader') throw notLeader();
-    const loss = lossOfLeadership(this.#leadership, EPOCH_ZERO, toEpoch(epoch));
+    const loss = lossOfLeadership(this.#leadership, EPOCH_ZERO, epoch);
     if (loss !== undefined) throw loss;
     this.#highWaterMs = mergeHighWater(this.#highWaterMs, atLeast);
     return this.#highWaterMs;

@@ -83,20 +83,18 @@ export class PaxosDriver implements ConsensusDriver {
   /** One barrier, at the epoch that leads when the call begins: what is folded when it is folded is what it answers. */
   async loadHighWater(options: CallOptions = {}): Promise<number> {
     this.#beginCall(options);
-    const leadership = this.#host.leadership();
-    if (leadership.role !== 'leader') throw notLeader();
-    const { epoch } = leadership;
+    const epoch = this.#leaderEpoch();
+    this.#refuseIfLost(epoch);
     return await this.#propose({ kind: 'barrier', epoch, id: this.#takeId() }, options);
   }
 
   /** One advance. Its epoch is checked and it is proposed in one synchronous step (P12). */
   async persistHighWater(atLeast: number, epoch: Epoch, options: CallOptions = {}): Promise<number> {
     assertAdvanceInRange(atLeast);
+    toEpoch(epoch);
     this.#beginCall(options);
-    const leadership = this.#host.leadership();
-    if (leadership.role !== 'leader') throw notLeader();
-    const loss = this.#lossOf(toEpoch(epoch));
-    if (loss !== undefined) throw loss;
+    this.#leaderEpoch();
+    this.#refuseIfLost(epoch);
     return await this.#propose({ kind: 'advance', atLeast, epoch, id: this.#takeId() }, options);
   }
 
@@ -124,6 +122,17 @@ export class PaxosDriver implements ConsensusDriver {
     if (this.#waits.size >= this.#maxPendingCalls) {
       throw new ConsensusError('transient', `${this.#maxPendingCalls} calls wait already; try again later`);
     }
+  }
+
+  #leaderEpoch(): Epoch {
+    const state = this.#host.leadership();
+    if (state.role !== 'leader') throw notLeader();
+    return state.epoch;
+  }
+
+  #refuseIfLost(epoch: Epoch): void {
+    const loss = this.#lossOf(epoch);
+    if (loss !== undefined) throw loss;
   }
 
   #takeId(): ProposalId {
