@@ -270,14 +270,6 @@ export class CoreCluster {
     return leader;
   }
 
-  /** Brings a certain node to lead, by letting the others hear nobody else until it does. */
-  makeLeader(pid: NodeId): void {
-    this.connectStar(pid);
-    this.until(() => this.leaders().length === 1 && this.leaders()[0] === pid, `node ${pid} leads`);
-    this.heal();
-    this.settle();
-  }
-
   /** Connects everybody with `hub` only. */
   connectStar(hub: NodeId): void {
     this.connectOnly([...this.nodes.keys()].filter((pid) => pid !== hub).map((pid) => [hub, pid] as const));

@@ -1,0 +1,278 @@
+import { describe, expect, test } from 'vitest';
+import {
+  BALLOT_NUMBER_MAX,
+  BallotExhaustedError,
+  type NodeId,
+  OmniPaxos,
+} from '../../src/omnipaxos/index.js';
+import { CoreCluster } from './core-cluster.js';
+
+const ROUND_TICKS = 5;
+
+function ballots(cluster: CoreCluster, pids: readonly NodeId[]) {
+  return pids.map((pid) => cluster.core(pid).status().election.currentBallot);
+}
+
+describe('election', () => {
+  test('a fresh cluster: the highest node leads after two rounds, and stays', () => {
+    const cluster = new CoreCluster(5);
+    cluster.ticks(2 * ROUND_TICKS);
+    expect(cluster.leaders()).toEqual([5]);
+    const ballot = cluster.core(5).status().promise;
+    cluster.ticks(100);
+    expect(cluster.leaders()).toEqual([5]);
+    expect(cluster.core(5).status().promise).toEqual(ballot);
+  });
+
+  test('priorities: the preferred node leads although its number is lower', () => {
+    const cluster = new CoreCluster(3, {}, { 1: { priority: 7 } });
+    expect(cluster.electLeader()).toBe(1);
+  });
+
+  // P05
+  test('a minority pair whose replies come four times each: it raises no ballot, and deposes nobody on return', () => {
+    const cluster = new CoreCluster(5);
+    const leader = cluster.electLeader();
+    const pair = [...cluster.nodes.keys()].filter((pid) => pid !== leader).slice(0, 2) as [NodeId, NodeId];
+    for (const pid of pair)
+      for (const other of cluster.nodes.keys()) if (!pair.includes(other)) cluster.link(pid, other, false);
+    const before = ballots(cluster, pair);
+    cluster.filter = (message) => {
+      if (message.body.kind === 'heartbeatReply') for (let i = 0; i < 3; i++) cluster.deliver(message);
+      return true;
+    };
+    cluster.ticks(20 * ROUND_TICKS);
+    expect(ballots(cluster, pair)).toEqual(before);
+    cluster.heal();
+    cluster.ticks(20 * ROUND_TICKS);
+    expect(cluster.leaders()).toEqual([leader]);
+  });
+
+  // P08
+  test('a restarted node that had promised itself: it is no leader, and knows none, before it has synchronised', () => {
+    const cluster = new CoreCluster(3);
+    const leader = cluster.electLeader();
+    cluster.crash(leader);
+    cluster.isolate(leader);
+    cluster.restart(leader);
+    expect(cluster.core(leader).status()).toMatchObject({
+      role: 'follower',
+      phase: 'recover',
+      promise: { pid: leader },
+    });
+    expect(cluster.core(leader).leadership()).toEqual({ role: 'unknown' });
+    cluster.ticks(100, [leader]);
+    expect(cluster.core(leader).leadership()).toEqual({ role: 'unknown' });
+  });
+
+  // P08
+  test("a leader in phase prepare: it is nobody's leader yet", () => {
+    const cluster = new CoreCluster(3);
+    cluster.filter = (message) => message.body.kind !== 'promise';
+    cluster.ticks(4 * ROUND_TICKS);
+    expect(cluster.core(3).status()).toMatchObject({ role: 'leader', phase: 'prepare' });
+    expect(cluster.core(3).leadership()).toEqual({ role: 'unknown' });
+    expect(cluster.core(3).append('a', { forward: false })).toEqual({ ok: false, reason: 'notLeader' });
+  });
+
+  test('the leader dies: another one leads within four rounds', () => {
+    const cluster = new CoreCluster(3);
+    const leader = cluster.electLeader();
+    cluster.crash(leader);
+    cluster.until(() => cluster.leaders().length === 1, 'a new leader', 4 * ROUND_TICKS);
+  });
+
+  // P22: the three scenarios of the OmniPaxos paper, section 2.
+  describe('partial connectivity', () => {
+    test('quorum loss: everybody hears only one node, which is not the leader: that one takes over', () => {
+      const cluster = new CoreCluster(5);
+      const leader = cluster.electLeader();
+      const hub = leader === 1 ? 2 : 1;
+      cluster.connectStar(hub);
+      cluster.until(() => cluster.core(hub).leadership().role === 'leader', 'the hub leads', 4 * ROUND_TICKS);
+      cluster.core(hub).append('a', { forward: false });
+      cluster.settle();
+      expect(cluster.core(hub).decidedIdx).toBe(1);
+    });
+
+    test('constrained election: the leader is gone and the only connected node has the shorter log: it leads with all that was decided', () => {
+      const cluster = new CoreCluster(5);
+      const leader = cluster.electLeader();
+      const hub = leader === 1 ? 2 : 1;
+      cluster.isolate(hub);
+      cluster.core(leader).append('a', { forward: false });
+      cluster.settle();
+      cluster.connectStar(hub);
+      cluster.isolate(leader);
+      cluster.until(() => cluster.core(hub).leadership().role === 'leader', 'the hub leads', 4 * ROUND_TICKS);
+      expect(cluster.decided(hub)).toEqual(['a']);
+    });
+
+    test('chained: 1 - 2 - 3 with the ends cut: one leader, which stays for a hundred rounds', () => {
+      const cluster = new CoreCluster(3);
+      cluster.electLeader();
+      cluster.link(1, 3, false);
+      cluster.ticks(6 * ROUND_TICKS);
+      const ballot = cluster.core(2).status().promise;
+      cluster.ticks(100 * ROUND_TICKS);
+      expect(cluster.core(2).status().promise).toEqual(ballot);
+      const middle = cluster.core(2).leadership();
+      expect(middle.role).not.toBe('unknown');
+    });
+
+    test('every connectivity graph of three and four nodes: with a quorum-connected node there is progress within four rounds, and no ballot storm', () => {
+      for (const size of [3, 4]) {
+        const pairs = Array.from({ length: size }, (_, a) =>
+          Array.from({ length: size - a - 1 }, (_, b) => [a + 1, a + b + 2] as const),
+        ).flat();
+        for (let graph = 0; graph < 2 ** pairs.length; graph++) {
+          const links = pairs.filter((_, bit) => (graph >> bit) % 2 === 1);
+          const degree = (pid: NodeId): number =>
+            links.filter((link) => link[0] === pid || link[1] === pid).length;
+          const quorum = Math.floor(size / 2) + 1;
+          const cluster = new CoreCluster(size);
+          cluster.electLeader();
+          cluster.connectOnly(links);
+          const hasQuorumNode = [...cluster.nodes.keys()].some((pid) => degree(pid) + 1 >= quorum);
+          if (!hasQuorumNode) continue;
+          const progresses = (): boolean =>
+            [...cluster.nodes.values()].some((node) => {
+              if (node.core.leadership().role !== 'leader') return false;
+              const idx = node.core.acceptedIdx;
+              node.core.append('x', { forward: false });
+              cluster.settle();
+              return node.core.decidedIdx > idx;
+            });
+          cluster.ticks(4 * ROUND_TICKS);
+          expect(progresses(), `graph ${JSON.stringify(links)}`).toBe(true);
+          const before = Math.max(...ballots(cluster, [...cluster.nodes.keys()]).map(({ n }) => n));
+          cluster.ticks(50 * ROUND_TICKS);
+          const after = Math.max(...ballots(cluster, [...cluster.nodes.keys()]).map(({ n }) => n));
+          expect(after - before, `ballots raised in graph ${JSON.stringify(links)}`).toBeLessThanOrEqual(2);
+        }
+      }
+    });
+  });
+
+  // R03: rule 4b.
+  test("a node whose durable promise is above the happy leader's ballot: the leader outbids it, and it comes back", () => {
+    const cluster = new CoreCluster(3);
+    const leader = cluster.electLeader();
+    const [stray] = [1, 2, 3].filter((pid) => pid !== leader) as [NodeId];
+    const ballot = cluster.core(leader).status().promise;
+    cluster
+      .node(stray)
+      .disk.write([{ kind: 'promise', promise: { ...ballot, n: ballot.n + 5, pid: stray } }]);
+    cluster.node(stray).disk.sync();
+    cluster.crash(stray);
+    cluster.restart(stray);
+    cluster.until(
+      () => cluster.leaders().length === 1 && cluster.core(stray).leadership().role === 'follower',
+      'it follows',
+      10 * ROUND_TICKS,
+    );
+    const next = cluster.electLeader();
+    cluster.core(next).append('a', { forward: false });
+    cluster.settle();
+    expect(cluster.decided(stray)).toEqual(['a']);
+  });
+
+  // R04
+  test('a NotAccepted at a happy leader: it strikes the sender off, but does not step down', () => {
+    const cluster = new CoreCluster(3);
+    const leader = cluster.electLeader();
+    const [refuser] = [1, 2, 3].filter((pid) => pid !== leader) as [NodeId];
+    const ballot = cluster.core(leader).status().promise;
+    cluster.deliver({
+      from: refuser,
+      to: leader,
+      configId: 1,
+      configHash: cluster.core(refuser).configHash,
+      body: { kind: 'notAccepted', n: { ...ballot, n: ballot.n + 1, pid: refuser } },
+    });
+    expect(cluster.core(leader).leadership().role).toBe('leader');
+    expect(
+      cluster
+        .core(leader)
+        .status()
+        .followers.find(({ nodeId }) => nodeId === refuser)?.standing,
+    ).toBe('struck');
+    cluster.ticks(100);
+    expect(cluster.leaders()).toEqual([leader]);
+  });
+
+  // R20
+  test('a tick that is late by more than a round: the open round is not judged', () => {
+    const cluster = new CoreCluster(3);
+    const leader = cluster.electLeader();
+    const follower = leader === 1 ? 2 : 1;
+    cluster.ticks(ROUND_TICKS);
+    const ballot = cluster.core(follower).status().election.currentBallot;
+    const core = cluster.core(follower);
+    for (let i = 0; i < 4; i++) core.tick({ late: true });
+    expect(core.status().election.happy).toBe(true);
+    expect(core.status().election.currentBallot).toEqual(ballot);
+    cluster.settle();
+    cluster.ticks(10 * ROUND_TICKS);
+    expect(cluster.leaders()).toEqual([leader]);
+  });
+
+  test('a heartbeat reply meant for an earlier life: ignored', () => {
+    const cluster = new CoreCluster(3);
+    const leader = cluster.electLeader();
+    const follower = leader === 1 ? 2 : 1;
+    const replies: (typeof cluster.queue)[number][] = [];
+    cluster.filter = (message) => {
+      if (message.body.kind === 'heartbeatReply' && message.to === follower) replies.push(message);
+      return true;
+    };
+    cluster.ticks(ROUND_TICKS);
+    cluster.isolate(follower);
+    cluster.crash(follower);
+    cluster.restart(follower);
+    cluster.node(follower).facts = [];
+    for (const reply of replies) cluster.deliver(reply);
+    expect(replies.length).toBeGreaterThan(0);
+    expect(cluster.facts(follower, 'heartbeatReply')).toEqual([]);
+  });
+
+  // P24
+  test('a ballot number at its end: a typed error, never a wrap', () => {
+    const config = { configId: 1, nodes: [1], leaseMs: 0, maxClockDrift: 0 };
+    const promise = { configId: 1, n: BALLOT_NUMBER_MAX, priority: 0, pid: 1 };
+    const core = new OmniPaxos<string, string>(
+      { pid: 1, incarnation: 2, electionTickTimeout: 1 },
+      { config, promise, acceptedRound: promise, decidedIdx: 0, records: [] },
+    );
+    expect(() => {
+      for (let i = 0; i < 4; i++) core.tick();
+    }).toThrow(BallotExhaustedError);
+  });
+
+  // P14
+  test('a cluster of one: it elects itself, decides alone, restarts and compacts', () => {
+    const cluster = new CoreCluster(1);
+    expect(cluster.electLeader()).toBe(1);
+    cluster.core(1).append('a', { forward: false });
+    cluster.settle();
+    expect(cluster.decided(1)).toEqual(['a']);
+    cluster.core(1).snapshot(1, 'a');
+    cluster.settle();
+    cluster.crash(1);
+    cluster.restart(1);
+    cluster.electLeader();
+    cluster.core(1).append('b', { forward: false });
+    cluster.settle();
+    expect(cluster.decided(1)).toEqual(['<a>', 'b']);
+  });
+
+  // P15
+  test('huge and sparse node numbers: a cluster like any other', () => {
+    const cluster = new CoreCluster(3, { nodes: [6, 2 ** 40, 2 ** 48 - 1] });
+    const leader = cluster.electLeader();
+    expect(leader).toBe(2 ** 48 - 1);
+    cluster.core(leader).append('a', { forward: false });
+    cluster.settle();
+    expect(cluster.decided(6)).toEqual(['a']);
+  });
+});
