@@ -1,0 +1,106 @@
+import { TsoracleError } from '../errors/index.js';
+
+/**
+ * Why a storage does not open, or no longer works.
+ *
+ * | code | meaning | what to do |
+ * | --- | --- | --- |
+ * | `storage_not_initialized` | there is no data directory at this path | create it with `tsoracle init` |
+ * | `storage_already_initialized` | `init` was asked for a directory that is one already, or holds other files | choose another path |
+ * | `storage_incomplete` | an `init` did not come to its end | run `tsoracle init` again |
+ * | `storage_format` | written by another release, in a format that this one does not read | use that release |
+ * | `storage_locked` | another process (or this one) has it open | stop that one first |
+ * | `storage_refused` | its peers have refused it: it was wiped, rolled back or cloned | replace the node by a new one |
+ * | `storage_corrupt` | acknowledged data is damaged or missing | restore nothing: replace the node by a new one |
+ * | `storage_io` | a call to the file system failed; this storage has stopped | see `call`, `path` and the cause; restart |
+ * | `storage_overloaded` | more writes were waiting than `maxPendingBytes`; this storage has stopped | restart |
+ * | `storage_closed` | it has been closed | open it again |
+ */
+export type StorageErrorCode =
+  | 'storage_not_initialized'
+  | 'storage_already_initialized'
+  | 'storage_incomplete'
+  | 'storage_format'
+  | 'storage_locked'
+  | 'storage_refused'
+  | 'storage_corrupt'
+  | 'storage_io'
+  | 'storage_overloaded'
+  | 'storage_closed';
+
+/** All codes, for tables and tests. */
+export const STORAGE_ERROR_CODES: readonly StorageErrorCode[] = [
+  'storage_not_initialized',
+  'storage_already_initialized',
+  'storage_incomplete',
+  'storage_format',
+  'storage_locked',
+  'storage_refused',
+  'storage_corrupt',
+  'storage_io',
+  'storage_overloaded',
+  'storage_closed',
+];
+
+/** What a storage throws or rejects with; see {@link StorageErrorCode}. */
+export class StorageError extends TsoracleError {
+  override readonly name: string = 'StorageError';
+  declare readonly code: StorageErrorCode;
+
+  constructor(code: StorageErrorCode, message: string, options?: { readonly cause?: unknown }) {
+    super(code, message, options);
+  }
+}
+
+/** Acknowledged data is damaged or missing. The node must not start from it. */
+export class StorageCorruptError extends StorageError {
+  override readonly name = 'StorageCorruptError';
+  /** The damaged or missing file. */
+  readonly file: string;
+  /** The number of the first record that cannot be trusted, if the damage is in a record. */
+  readonly record: number | undefined;
+  /** The byte in `file` where that record, or the damaged part, begins. */
+  readonly position: number | undefined;
+
+  constructor(
+    file: string,
+    detail: string,
+    place: { readonly record?: number; readonly position?: number; readonly cause?: unknown } = {},
+  ) {
+    const where = place.record === undefined ? '' : `, record ${place.record}`;
+    const at = place.position === undefined ? '' : `, byte ${place.position}`;
+    super(
+      'storage_corrupt',
+      `${file}${where}${at}: ${detail}. This node must not start from damaged storage: keep the directory for inspection, and replace the node by a new one in a new configuration`,
+      'cause' in place ? { cause: place.cause } : undefined,
+    );
+    this.file = file;
+    this.record = place.record;
+    this.position = place.position;
+  }
+}
+
+/** A call to the file system failed, or did less than it was asked for. Never retried: the storage has stopped. */
+export class StorageIoError extends StorageError {
+  override readonly name = 'StorageIoError';
+  /** The call, e.g. `write` or `fdatasync`. */
+  readonly call: string;
+  /** The file or directory that it was made on. */
+  readonly path: string;
+  /** The system's error code, e.g. `ENOSPC`, if it gave one. */
+  readonly errno: string | undefined;
+
+  constructor(call: string, path: string, cause: unknown, detail?: string) {
+    const errno = systemErrorCode(cause);
+    super('storage_io', `${call} ${path}: ${detail ?? errno ?? 'failed'}`, { cause });
+    this.call = call;
+    this.path = path;
+    this.errno = errno;
+  }
+}
+
+/** The `code` of an error of Node's own, e.g. `ENOENT`; undefined for anything else. */
+export function systemErrorCode(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !('code' in error)) return undefined;
+  return typeof error.code === 'string' ? error.code : undefined;
+}
