@@ -62,7 +62,8 @@ export class Follower<E, S> {
 
   onAcceptSync(from: NodeId, message: AcceptSync<E, S>): void {
     const state = this.#state;
-    if (!this.#isOfPromise(from, message.n) || state.phase !== 'prepare') return;
+    if (!this.#isOfPromise(from, message.n)) return;
+    // An AcceptSync is awaited in phase prepare only, as the answer to the last Promise.
     const awaited = this.#sentPromise?.syncToken;
     // A late copy of an older AcceptSync of this ballot would cut records that were acknowledged since.
     if (

@@ -37,6 +37,12 @@ export class TestDisk {
     this.#unsynced = [];
   }
 
+  /** Puts a state in the place of everything. */
+  replace(state: StableState<string, string>): void {
+    this.#synced = state;
+    this.#unsynced = [];
+  }
+
   /** What a restart finds after a crash that loses everything unsynced. */
   crash(): StableState<string, string> {
     this.#unsynced = [];

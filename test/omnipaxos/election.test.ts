@@ -209,7 +209,7 @@ describe('election', () => {
     cluster.ticks(ROUND_TICKS);
     const ballot = cluster.core(follower).status().election.currentBallot;
     const core = cluster.core(follower);
-    for (let i = 0; i < 4; i++) core.tick({ late: true });
+    for (let i = 0; i < 4 * ROUND_TICKS; i++) core.tick({ late: true });
     expect(core.status().election.happy).toBe(true);
     expect(core.status().election.currentBallot).toEqual(ballot);
     cluster.settle();
@@ -234,6 +234,27 @@ describe('election', () => {
     for (const reply of replies) cluster.deliver(reply);
     expect(replies.length).toBeGreaterThan(0);
     expect(cluster.facts(follower, 'heartbeatReply')).toEqual([]);
+  });
+
+  test("a heartbeat of a peer's earlier life: not answered, once a later life was heard", () => {
+    const cluster = new CoreCluster(3);
+    const leader = cluster.electLeader();
+    const follower = leader === 1 ? 2 : 1;
+    const requests: (typeof cluster.queue)[number][] = [];
+    cluster.filter = (message) => {
+      if (message.body.kind === 'heartbeatRequest' && message.from === follower && message.to === leader)
+        requests.push(message);
+      return true;
+    };
+    cluster.ticks(ROUND_TICKS);
+    const [early] = requests;
+    if (early === undefined) throw new Error('no request was sent');
+    cluster.crash(follower);
+    cluster.restart(follower);
+    cluster.ticks(ROUND_TICKS);
+    cluster.core(leader).handleIncoming(early);
+    cluster.collect();
+    expect(cluster.queued('heartbeatReply')).toEqual([]);
   });
 
   // P24

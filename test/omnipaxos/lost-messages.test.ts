@@ -140,6 +140,27 @@ describe('lost messages', () => {
     expect(allDecided(cluster, 1)).toBe(true);
   });
 
+  // P20
+  test('a late copy of an older Promise of the same ballot: the leader ignores it', () => {
+    const cluster = new CoreCluster(3);
+    const promises: TestMessage[] = [];
+    let syncs = 0;
+    cluster.filter = (message) => {
+      if (message.body.kind === 'promise') promises.push(message);
+      if (message.body.kind === 'acceptSync') syncs += 1;
+      return true;
+    };
+    const leader = cluster.electLeader();
+    const old = promises.find(({ to }) => to === leader);
+    if (old === undefined) throw new Error('no Promise was sent');
+    cluster.core(old.from).reconnected(leader);
+    cluster.settle();
+    const before = syncs;
+    cluster.deliver(old);
+    cluster.settle();
+    expect(syncs).toBe(before);
+  });
+
   test('an AcceptDecide of a gap, then what was missing: nothing is appended out of order', () => {
     const cluster = new CoreCluster(3);
     const leader = cluster.electLeader();
