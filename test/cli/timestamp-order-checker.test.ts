@@ -132,6 +132,15 @@ describe('timestamp order checker', () => {
     expect(checker.keptRanges).toBe(0);
   });
 
+  test('a grant between two kept ranges, joins them into one', () => {
+    const checker = new TimestampOrderChecker();
+    checker.begin();
+    const calls = [10n, 14n, 11n].map((first) => ({ first, call: checker.begin() }));
+    for (const { first, call } of calls) checker.received(call, first, first === 11n ? 3 : 1);
+    expect(checker.keptRanges).toBe(1);
+    expect(checker.violations).toBe(0);
+  });
+
   test('more separate ranges than may be kept, throws instead of forgetting', () => {
     const checker = new TimestampOrderChecker({ maxKeptRanges: 3 });
     checker.begin();

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { failedPromises, judge, type RunFacts } from '../../src/cli/cluster/verdict.js';
+import { judge, type RunFacts } from '../../src/cli/cluster/verdict.js';
 import type { LoadTotals } from '../../src/cli/load/load-messages.js';
 
 const load: LoadTotals = {
@@ -44,6 +44,7 @@ describe('verdict', () => {
       decidedIdx: 17,
       unexpectedExits: 0,
       unreaped: 0,
+      failures: [],
     });
   });
 
@@ -76,6 +77,7 @@ describe('verdict', () => {
       facts({ unexpectedExits: 1 }),
       '1 processes ended without being asked to',
     ],
+    ['a cluster that broke down', facts({ breakdown: 'no leader for 30 s' }), 'no leader for 30 s'],
     ['a child not reaped', facts({ unreaped: 1 }), '1 processes were not seen to end'],
     [
       'an error that no failover explains',
@@ -83,8 +85,7 @@ describe('verdict', () => {
       '2 calls failed with INTERNAL',
     ],
   ])('%s, is not ok and says why', (_, runFacts, reason) => {
-    expect(judge(runFacts).ok).toBe(false);
-    expect(failedPromises(runFacts)).toEqual([reason]);
+    expect(judge(runFacts)).toMatchObject({ ok: false, failures: [reason] });
   });
 
   test('errors of a failover, are tolerated', () => {

@@ -2,7 +2,7 @@ import type { LoadTotals } from '../load/load-messages.js';
 
 /** What a run of the local cluster has come to: the last line of `tsoracle cluster --json`. */
 export interface Verdict {
-  /** Whether the run kept every promise: see {@link failedPromises}. */
+  /** Whether nothing is in `failures`. */
   readonly ok: boolean;
   readonly nodes: number;
   /** Timestamps received by all clients together. */
@@ -26,6 +26,8 @@ export interface Verdict {
   readonly unexpectedExits: number;
   /** Processes whose end was not seen. */
   readonly unreaped: number;
+  /** Why the run is not ok, a sentence each. */
+  readonly failures: readonly string[];
 }
 
 /** The facts that a verdict is made of. */
@@ -38,6 +40,8 @@ export interface RunFacts {
   readonly decidedIdx: number;
   readonly unexpectedExits: number;
   readonly unreaped: number;
+  /** Why the run had to end, if it could not go on. */
+  readonly breakdown?: string | undefined;
 }
 
 /** Errors that clients may see while a leader is being replaced. */
@@ -50,8 +54,9 @@ const TOLERATED_ERRORS: ReadonlySet<string> = new Set([
 /** Judges a run. */
 export function judge(facts: RunFacts): Verdict {
   const { nodes, load, failovers, kills, highWater, decidedIdx, unexpectedExits, unreaped } = facts;
+  const failures = failuresOf(facts);
   return {
-    ok: failedPromises(facts).length === 0,
+    ok: failures.length === 0,
     nodes,
     timestamps: load.timestamps,
     violations: load.violations,
@@ -64,12 +69,13 @@ export function judge(facts: RunFacts): Verdict {
     decidedIdx,
     unexpectedExits,
     unreaped,
+    failures,
   };
 }
 
-/** Why a run is not ok, a sentence each; empty if it is. */
-export function failedPromises({ load, kills, unexpectedExits, unreaped }: RunFacts): readonly string[] {
+function failuresOf({ load, kills, unexpectedExits, unreaped, breakdown }: RunFacts): readonly string[] {
   const failures: string[] = [];
+  if (breakdown !== undefined) failures.push(breakdown);
   if (load.violations > 0) failures.push(`${load.violations} grants were out of order or granted twice`);
   if (load.timestamps === 0) failures.push('no timestamp was granted');
   if (load.failoverGapsMs.length < kills) {
