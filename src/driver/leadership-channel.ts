@@ -58,10 +58,11 @@ export class LeadershipChannel {
       this.#logger.error({ refused: this.#refused }, 'a second leadership stream was refused: one is live');
       return new RefusedLeadershipStream();
     }
-    const stream: LiveLeadershipStream = new LiveLeadershipStream({
+    const stream = new LiveLeadershipStream({
       current: () => this.current(),
+      // A stream tells this once, and never after close(): the place that it frees is always its own.
       released: () => {
-        if (this.#holder === stream) this.#holder = undefined;
+        this.#holder = undefined;
       },
     });
     if (this.#closed) stream.end();
