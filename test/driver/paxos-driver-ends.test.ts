@@ -93,7 +93,7 @@ describe('paxos driver: leadership is lost while calls wait', () => {
     const fixture = setUp();
     const { host, driver } = fixture;
     const old = watch(driver.persistHighWater(50, EPOCH_1));
-    host.setLeadership({ role: 'leader', epoch: toEpoch(2n), lease: { isValid: () => true } });
+    host.startLeading(2n);
     const fresh = watch(driver.persistHighWater(60, toEpoch(2n)));
     expect(await outcomes([old, fresh])).toEqual(['fenced by 2', undefined]);
     host.foldNext();

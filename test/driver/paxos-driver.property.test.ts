@@ -233,7 +233,7 @@ class Run {
     const { model } = this;
     if (to !== 'unknown') model.topEpoch += 1n;
     const epoch: Epoch = toEpoch(model.topEpoch);
-    if (to === 'lead') host.setLeadership({ role: 'leader', epoch, lease: { isValid: () => true } });
+    if (to === 'lead') host.startLeading(epoch);
     else if (to === 'follow') host.setLeadership({ role: 'follower', leader: { epoch } });
     else host.setLeadership({ role: 'unknown' });
     model.state = { role: to === 'lead' ? 'leader' : to === 'follow' ? 'follower' : 'unknown', epoch };

@@ -53,9 +53,19 @@ export class ScriptedHost implements PaxosHighWaterHost {
 
   /** The state changes and is told. */
   lead(epoch: bigint): Epoch {
-    this.setLeadership({ role: 'leader', epoch: toEpoch(epoch), lease: { isValid: () => true } });
+    this.startLeading(epoch);
     this.events.emit('change');
     return toEpoch(epoch);
+  }
+
+  /** Leads from now on; nobody is told yet. */
+  startLeading(epoch: bigint): void {
+    const state: LeaderState = {
+      role: 'leader',
+      epoch: toEpoch(epoch),
+      lease: { isValid: () => this.#leadership === state },
+    };
+    this.#leadership = state;
   }
 
   follow(epoch: bigint, endpoint?: string): void {
