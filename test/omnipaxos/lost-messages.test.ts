@@ -197,6 +197,7 @@ describe('lost messages', () => {
     };
     cluster.core(leader).append('a', { forward: false });
     cluster.settle();
+    for (const pid of cluster.nodes.keys()) expect(cluster.core(pid).acceptedIdx).toBe(1);
     for (const pid of cluster.nodes.keys()) expect(cluster.decided(pid)).toEqual(['a']);
   });
 

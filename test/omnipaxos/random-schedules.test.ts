@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Ballot, NodeId } from '../../src/omnipaxos/index.js';
-import { SeededRandom } from '../support/seeded-random.js';
+import { SeededRandom } from '../../src/testing/seeded-random.js';
 import { CoreCluster } from './core-cluster.js';
 
 /** `SCHEDULE_SEED=n` replays one seed; `SCHEDULES=n` runs more of them. */
@@ -82,7 +82,7 @@ function runSchedule(seed: number, steps: number): number {
   let proposals = 0;
 
   const act = (): void => {
-    const dice = random.next();
+    const dice = random.nextFloat();
     const pid = random.pick(pids);
     const node = cluster.node(pid);
     if (dice < rates.crash) {

@@ -1,0 +1,28 @@
+/** Why a node has stopped. Only `closed` is what somebody asked for. */
+export type StopReason =
+  /** {@link PaxosNode.stop} was called. */
+  | { readonly kind: 'closed' }
+  /** A write or an fsync has failed. What the disk holds then is known only after a restart. */
+  | { readonly kind: 'storageFailed'; readonly error: Error }
+  /** The transport could not be started. */
+  | { readonly kind: 'transportFailed'; readonly error: Error }
+  /** The protocol core has met a broken invariant, or the end of its ballot numbers. */
+  | { readonly kind: 'protocolFailed'; readonly error: Error }
+  /** A peer knows this node with another directory or life: this one was wiped, rolled back or cloned, and must never run again. */
+  | { readonly kind: 'refused'; readonly reason: string };
+
+/** A sentence for logs. */
+export function describeStop(reason: StopReason): string {
+  switch (reason.kind) {
+    case 'closed':
+      return 'the node was closed';
+    case 'storageFailed':
+      return `its storage has failed: ${reason.error.message}`;
+    case 'transportFailed':
+      return `its transport could not be started: ${reason.error.message}`;
+    case 'protocolFailed':
+      return `the protocol core has failed: ${reason.error.message}`;
+    case 'refused':
+      return `its data directory is refused: ${reason.reason}`;
+  }
+}
