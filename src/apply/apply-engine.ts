@@ -1,7 +1,8 @@
-import { z } from 'zod';
 import { InvalidInputError, parseInput } from '../errors/index.js';
 import type { DecidedItem } from '../omnipaxos/index.js';
 import { type Logger, silentLogger } from '../runtime/index.js';
+import { type ApplyEngineOptions, applyEngineOptionsSchema } from './apply-engine-options.js';
+import type { ApplyStatus, StepReport } from './apply-status.js';
 import { ApplyUsageError } from './apply-usage-error.js';
 import { type AwaitableSteps, runAsync, runSync } from './awaitable-steps.js';
 import type { DecidedLog } from './decided-log.js';
@@ -10,64 +11,16 @@ import { DrainError } from './drain-error.js';
 import {
   countSnapshot,
   NO_SNAPSHOTS,
-  type SnapshotCounts,
   type SnapshotOptions,
   type SnapshotOutcome,
   snapshotSteps,
 } from './maybe-snapshot.js';
-
-/** How many items one step folds at most, unless the options say otherwise. */
-export const DEFAULT_CHUNK_ITEMS = 256;
-
-export interface ApplyEngineOptions<E, S> {
-  readonly log: DecidedLog<E, S>;
-  readonly fold: Fold<E, S>;
-  /** Default: no snapshots are made, and the log is never compacted. */
-  readonly snapshots?: SnapshotOptions<S>;
-  /** How many items one step folds at most: within [1, 1,000,000]. Default 256. */
-  readonly chunkItems?: number;
-  readonly logger?: Logger;
-}
-
-/** What one step has done. */
-export interface StepReport {
-  /** How many items were folded: 0 if nothing was waiting. */
-  readonly folded: number;
-  /** How many records of the log the host has folded by now. */
-  readonly appliedIdx: number;
-  /** Whether decided items are still waiting. */
-  readonly more: boolean;
-  readonly snapshot: SnapshotOutcome;
-}
-
-/** How far a host has come. */
-export interface ApplyStatus {
-  /** How many records of the log have been folded: the cursor. */
-  readonly appliedIdx: number;
-  readonly decidedIdx: number;
-  /** How many decided records wait to be folded. */
-  readonly lag: number;
-  /** How many items have been folded in this life, recovery included. A snapshot is one item. */
-  readonly foldedItems: number;
-  readonly snapshots: SnapshotCounts;
-  /** Why nothing will be folded any more; undefined while all is well. */
-  readonly failure: DrainError | undefined;
-}
 
 /** Who drives an engine: nobody yet, its own `step`, or the one task that has attached itself. */
 type Drive =
   | { readonly by: 'nobody' }
   | { readonly by: 'step' }
   | { readonly by: 'task'; readonly owner: object };
-
-const optionsSchema = z.object({
-  chunkItems: z
-    .number()
-    .int('must be a whole number')
-    .min(1, 'must be at least 1')
-    .max(1_000_000, 'must be at most 1000000')
-    .default(DEFAULT_CHUNK_ITEMS),
-});
 
 /**
  * Folds a decided log into a host's state, one bounded step after the other: drain a chunk, then maybe
@@ -95,7 +48,7 @@ export class ApplyEngine<E, S> {
 
   /** @throws {InvalidInputError} naming the option. */
   constructor(options: ApplyEngineOptions<E, S>) {
-    const { chunkItems } = parseInput(optionsSchema, options, 'applyEngine');
+    const { chunkItems } = parseInput(applyEngineOptionsSchema, options, 'applyEngine');
     this.#log = options.log;
     this.#fold = options.fold;
     this.#snapshots = options.snapshots;
@@ -222,8 +175,7 @@ export class ApplyEngine<E, S> {
     const onFolded = (item: DecidedItem<E, S>, cursor: number): void => {
       this.#cursor = cursor;
       this.#foldedItems += 1;
-      // The log has just been compacted up to here, by the leader's doing: a snapshot of our own is not due
-      // yet.
+      // The log has been compacted up to here by a sync: a snapshot of our own is not due yet.
       if (item.kind === 'snapshot') this.#snapshots?.policy.rebase(cursor);
     };
     yield* drainSteps(this.#log, this.#cursor, {
@@ -269,15 +221,15 @@ export class ApplyEngine<E, S> {
     this.#busy = true;
   }
 
+  /** A caller's mistake passes through; everything else is the end of the apply path. */
   #noteFailure(error: unknown): unknown {
-    if (error instanceof DrainError && this.#failure === undefined) {
-      this.#failure = error;
-      this.#logger.error(
-        { err: error, cursor: error.cursor },
-        'apply path failed: nothing more will be folded',
-      );
-    }
-    return error;
+    if (error instanceof ApplyUsageError || error instanceof InvalidInputError) return error;
+    this.#failure = error instanceof DrainError ? error : new DrainError(this.#cursor, error);
+    this.#logger.error(
+      { err: this.#failure, cursor: this.#failure.cursor },
+      'apply path failed: nothing more will be folded',
+    );
+    return this.#failure;
   }
 }
 

@@ -7,7 +7,8 @@ import {
   systemClock,
   withResolvers,
 } from '../runtime/index.js';
-import type { ApplyEngine, StepReport } from './apply-engine.js';
+import type { ApplyEngine } from './apply-engine.js';
+import type { StepReport } from './apply-status.js';
 import { ApplyUsageError } from './apply-usage-error.js';
 import { WakeSignal } from './wake-signal.js';
 
@@ -39,8 +40,8 @@ export interface ApplyTaskOptions<E, S> {
    */
   readonly subscribe: (wake: () => void) => () => void;
   /**
-   * Told the applied index after each chunk in which something was folded. What it throws is logged and harms
-   * nothing.
+   * Told the applied index after each chunk in which something was folded, also when the run was ended in the
+   * middle of it. What it throws is logged and harms nothing.
    */
   readonly onApplied?: (appliedIdx: number) => void;
   /**

@@ -1,5 +1,7 @@
-export type { ApplyEngineOptions, ApplyStatus, StepReport } from './apply-engine.js';
-export { ApplyEngine, DEFAULT_CHUNK_ITEMS } from './apply-engine.js';
+export { ApplyEngine } from './apply-engine.js';
+export type { ApplyEngineOptions } from './apply-engine-options.js';
+export { DEFAULT_CHUNK_ITEMS } from './apply-engine-options.js';
+export type { ApplyStatus, StepReport } from './apply-status.js';
 export type { ApplyDeath, ApplyTaskLife, ApplyTaskOptions, ApplyYieldPoint } from './apply-task.js';
 export { ApplyTask } from './apply-task.js';
 export type { ApplyUsageErrorCode } from './apply-usage-error.js';

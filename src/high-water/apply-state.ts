@@ -36,8 +36,8 @@ export interface ApplyStateOptions {
   readonly initial?: HighWaterSnapshot;
   /**
    * Told what a listener has thrown or rejected with. The event has reached, or will reach, every other
-   * listener all the same, and nothing is undone. Default: it is only counted in {@link
-   * ApplyState.listenerErrors}.
+   * listener all the same, and nothing is undone. Default: it is only counted, in
+   * `ApplyState.listenerErrors`.
    */
   readonly onListenerError?: (error: unknown, event: keyof ApplyStateEvents) => void;
 }

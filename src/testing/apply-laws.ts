@@ -65,7 +65,7 @@ function drainLaws<E, S>(bench: ApplyLawBench<E, S>): ApplyLaw[] {
     ),
     bench.law(
       'drain: each record is folded exactly once and in order, however deciding, draining and compacting interleave',
-      fc.array(interleavedActs(bench.record), { maxLength: 40 }),
+      fc.array(interleavedActs(bench.record), { maxLength: 40, size: 'max' }),
       (acts) => checkInterleaving(bench, acts),
     ),
     bench.law(

@@ -12,8 +12,8 @@ import { applyLaws } from '../../src/testing/apply-laws.js';
 import {
   highWaterCommandArbitrary,
   highWaterSnapshotArbitrary,
-} from '../../src/testing/arbitraries/high-water-arbitrary.js';
-import { logRecordArbitrary } from '../../src/testing/arbitraries/index.js';
+  logRecordArbitrary,
+} from '../../src/testing/arbitraries/index.js';
 
 type Item = DecidedItem<HighWaterCommand, HighWaterSnapshot>;
 
@@ -76,7 +76,7 @@ function ledgerOf(history: readonly LogRecord<HighWaterCommand>[]): HighWaterSna
   return entries.toSorted((a, b) => (a.directoryId < b.directoryId ? -1 : 1));
 }
 
-const records = fc.array(logRecordArbitrary(highWaterCommandArbitrary()), { maxLength: 30 });
+const records = fc.array(logRecordArbitrary(highWaterCommandArbitrary()), { maxLength: 30, size: 'max' });
 
 describe('apply state: against its definition', () => {
   it('any log: the fold gives what the definition says', () => {
@@ -98,7 +98,7 @@ describe('apply state: against its definition', () => {
 
   it('any log: high-water and epoch never fall, and the verdict says whether an advance could count', () => {
     fc.assert(
-      fc.property(fc.array(highWaterCommandArbitrary(), { maxLength: 30 }), (commands) => {
+      fc.property(fc.array(highWaterCommandArbitrary(), { maxLength: 30, size: 'max' }), (commands) => {
         const state = new ApplyState();
         for (const command of commands) {
           const { highWater, epoch } = state;

@@ -11,8 +11,8 @@ import {
   NODE_ID_MAX,
   PRIORITY_MAX,
 } from '../../src/omnipaxos/index.js';
-import { epochArbitrary } from '../../src/testing/arbitraries/high-water-arbitrary.js';
-import { ballotArbitrary } from '../../src/testing/arbitraries/index.js';
+
+import { ballotArbitrary, epochArbitrary } from '../../src/testing/arbitraries/index.js';
 
 const ballot = (fields: Partial<Ballot>): Ballot => ({ configId: 1, n: 1, priority: 0, pid: 1, ...fields });
 const sign = (difference: number | bigint): number => (difference > 0 ? 1 : difference < 0 ? -1 : 0);

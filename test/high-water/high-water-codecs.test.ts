@@ -13,7 +13,7 @@ import {
 import {
   highWaterCommandArbitrary,
   highWaterSnapshotArbitrary,
-} from '../../src/testing/arbitraries/high-water-arbitrary.js';
+} from '../../src/testing/arbitraries/index.js';
 import { advance, barrier, epochOf, idOf } from './commands.js';
 
 function encode<T>(codec: ValueCodec<T>, value: T): Uint8Array {

@@ -1,5 +1,13 @@
 export { ballotArbitrary, nodeIdArbitrary } from './ballot-arbitrary.js';
 export { clusterConfigArbitrary } from './cluster-config-arbitrary.js';
+export {
+  directoryIdArbitrary,
+  epochArbitrary,
+  highWaterArbitrary,
+  highWaterCommandArbitrary,
+  highWaterSnapshotArbitrary,
+  proposalIdArbitrary,
+} from './high-water-arbitrary.js';
 export { indexArbitrary, logIndexArbitrary } from './index-arbitrary.js';
 export {
   logRecordArbitrary,
