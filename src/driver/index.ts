@@ -5,7 +5,7 @@ export type { FollowedLeader, MemoryDriverOptions } from './memory-driver.js';
 export { MemoryDriver } from './memory-driver.js';
 export { PaxosDriver } from './paxos-driver.js';
 export type { PaxosDriverOptions } from './paxos-driver-options.js';
-export { DEFAULT_MAX_PENDING_CALLS } from './paxos-driver-options.js';
+export { DEFAULT_MAX_PENDING_CALLS, paxosDriverLimitsSchema } from './paxos-driver-options.js';
 export type {
   HostIdentity,
   PaxosHighWaterHost,
