@@ -65,24 +65,24 @@ describe('verdict', () => {
   });
 
   test.each([
-    ['a violation', facts({ load: { violations: 1 } }), '1 grants were out of order or granted twice'],
+    ['a violation', facts({ load: { violations: 1 } }), 'grants out of order or granted twice: 1'],
     ['no timestamp', facts({ load: { timestamps: 0 } }), 'no timestamp was granted'],
     [
       'a kill without a grant after it',
       facts({ kills: 2, load: { failoverGapsMs: [300], unansweredKills: 1 } }),
-      '1 of 2 kills were not followed by a grant',
+      'kills without a grant after them: 1 of 2',
     ],
     [
       'a node that ended by itself',
       facts({ unexpectedExits: 1 }),
-      '1 processes ended without being asked to',
+      'processes that ended without being asked to: 1',
     ],
     ['a cluster that broke down', facts({ breakdown: 'no leader for 30 s' }), 'no leader for 30 s'],
-    ['a child not reaped', facts({ unreaped: 1 }), '1 processes were not seen to end'],
+    ['a child not reaped', facts({ unreaped: 1 }), 'processes whose end was not seen: 1'],
     [
       'an error that no failover explains',
       facts({ load: { errors: { INTERNAL: 2 } } }),
-      '2 calls failed with INTERNAL',
+      'calls that failed with INTERNAL: 2',
     ],
   ])('%s, is not ok and says why', (_, runFacts, reason) => {
     expect(judge(runFacts)).toMatchObject({ ok: false, failures: [reason] });

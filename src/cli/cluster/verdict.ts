@@ -76,15 +76,15 @@ export function judge(facts: RunFacts): Verdict {
 function failuresOf({ load, kills, unexpectedExits, unreaped, breakdown }: RunFacts): readonly string[] {
   const failures: string[] = [];
   if (breakdown !== undefined) failures.push(breakdown);
-  if (load.violations > 0) failures.push(`${load.violations} grants were out of order or granted twice`);
+  if (load.violations > 0) failures.push(`grants out of order or granted twice: ${load.violations}`);
   if (load.timestamps === 0) failures.push('no timestamp was granted');
   if (load.failoverGapsMs.length < kills) {
-    failures.push(`${kills - load.failoverGapsMs.length} of ${kills} kills were not followed by a grant`);
+    failures.push(`kills without a grant after them: ${kills - load.failoverGapsMs.length} of ${kills}`);
   }
-  if (unexpectedExits > 0) failures.push(`${unexpectedExits} processes ended without being asked to`);
-  if (unreaped > 0) failures.push(`${unreaped} processes were not seen to end`);
+  if (unexpectedExits > 0) failures.push(`processes that ended without being asked to: ${unexpectedExits}`);
+  if (unreaped > 0) failures.push(`processes whose end was not seen: ${unreaped}`);
   for (const [code, count] of Object.entries(load.errors)) {
-    if (!TOLERATED_ERRORS.has(code)) failures.push(`${count} calls failed with ${code}`);
+    if (!TOLERATED_ERRORS.has(code)) failures.push(`calls that failed with ${code}: ${count}`);
   }
   return failures;
 }
