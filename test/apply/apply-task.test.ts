@@ -456,6 +456,25 @@ describe('apply task: stop', () => {
     expect(bench.host.state).toEqual(entries(5));
   });
 
+  it('in the middle of a chunk: no snapshot is made any more', async () => {
+    const bench: TaskBench = new TaskBench({
+      fold: (item) => {
+        bench.host.fold(item);
+        void bench.task.stop();
+      },
+      snapshots: {
+        policy: SnapshotPolicy.every(1),
+        take: () => bench.host.snapshot(),
+        compact: (upToIdx, value) => bench.log.compact(upToIdx, value),
+      },
+    });
+    bench.task.start();
+    bench.decide(3);
+    await settleMicrotasks();
+    expect(bench.host.state).toEqual(entries(1));
+    expect([bench.log.compactedIdx, bench.engine.status().snapshots.taken]).toEqual([0, 0]);
+  });
+
   it('while an item is being folded: everybody is told at once, and stop waits for that item', async () => {
     const gate = withResolvers<void>();
     const bench = new TaskBench({ fold: () => gate.promise });
