@@ -2,8 +2,8 @@ import { EventEmitter } from 'eventemitter3';
 import { EPOCH_ZERO, type Epoch, mergeHighWater } from '../consensus/index.js';
 import { InvalidInputError, TsoracleError } from '../errors/index.js';
 import type { NodeId, StopSign } from '../omnipaxos/index.js';
+import { emitGuarded } from '../runtime/index.js';
 import { pidOfEpoch } from './ballot-epoch.js';
-import { emitGuarded } from './emit-guarded.js';
 import {
   assertCommand,
   type FoldVerdict,
