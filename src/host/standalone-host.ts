@@ -3,7 +3,7 @@ import { ApplyEngine, ApplyTask, SnapshotPolicy } from '../apply/index.js';
 import { PaxosDriver } from '../driver/index.js';
 import { TsoracleError } from '../errors/index.js';
 import { ApplyState, type HighWaterCommand, type HighWaterSnapshot } from '../high-water/index.js';
-import { type NodeTuning, PaxosNode, type StopReason } from '../node/index.js';
+import { type NodeTuning, PaxosNode } from '../node/index.js';
 import { emitGuarded, type Logger, silentLogger, withResolvers } from '../runtime/index.js';
 import {
   describeHostStop,
@@ -157,7 +157,6 @@ export class StandaloneHost implements AsyncDisposable {
   async #run(): Promise<void> {
     this.#engine.recover();
     this.#node.events.on('leadership', this.#onLeadership);
-    this.#node.events.on('stopped', this.#onNodeStopped);
     this.#task.start();
     await this.#node.start();
     if (this.#stopReason !== undefined) {
@@ -169,14 +168,13 @@ export class StandaloneHost implements AsyncDisposable {
   }
 
   readonly #onLeadership = (): void => {
-    // A node that stops tells its leadership first; its waits must end as those of a dead apply path all the same.
+    // A node that stops tells that nobody leads before it tells that it has stopped. Its waits must end as those of a dead apply path, not as those of a
+    // leadership that was lost.
     const { stopped } = this.#node.status();
-    if (stopped !== undefined) this.#onNodeStopped(stopped);
+    if (stopped !== undefined) this.#end({ kind: 'nodeStopped', reason: stopped });
     this.#port.changed();
     emitGuarded(this.events, 'leadership', [this.#port.leadership()], (error) => this.#listenerFailed(error));
   };
-
-  readonly #onNodeStopped = (reason: StopReason): void => this.#end({ kind: 'nodeStopped', reason });
 
   /** The one end of a host, whatever the reason. The first reason stays. */
   #end(reason: HostStopReason): void {
@@ -194,7 +192,6 @@ export class StandaloneHost implements AsyncDisposable {
     await this.#task.stop();
     await this.#node.stop();
     this.#node.events.off('leadership', this.#onLeadership);
-    this.#node.events.off('stopped', this.#onNodeStopped);
     this.#resolveStopped(reason);
   }
 

@@ -102,6 +102,7 @@ describe('standalone host: its node stops', () => {
     });
     expect(host.health()).toMatchObject({ state: 'stopped', reason: { kind: 'nodeStopped' } });
     await cluster.close(1);
+    expect(host.health()).toMatchObject({ state: 'stopped', reason: { kind: 'nodeStopped' } });
     expect(cluster.clock.armedTimers).toBe(0);
   });
 
