@@ -2,6 +2,7 @@ import { type Clock, delay, type Timer } from '../../runtime/index.js';
 import type { ClusterOptions } from '../commands/cluster.js';
 import { NO_LOAD } from '../load/load-messages.js';
 import { repeat } from '../repeat.js';
+import { untilAborted } from '../until-aborted.js';
 import { describeExit } from './child.js';
 import type { Children } from './children.js';
 import type { ClusterLayout } from './layout.js';
@@ -80,7 +81,7 @@ export class ClusterRun {
     }
     const killer =
       killLeaderEvery === undefined ? undefined : this.#killLeaders(load, killLeaderEvery * 1000);
-    await aborted(this.#ending.signal);
+    await untilAborted(this.#ending.signal);
     for (const timer of timers) timer.cancel();
     await killer;
     await load.killsAnswered(LAST_GRANT_TIMEOUT_MS);
@@ -172,11 +173,4 @@ export class ClusterRun {
       breakdown: this.#breakdown,
     });
   }
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }
