@@ -1,122 +1,136 @@
 import { isDurableWrite, type Message, type OutputBatch, type StableWrite } from '../omnipaxos/index.js';
 import type { Storage } from '../storage/index.js';
 
-/** A batch whose writes, or whose predecessors' writes, are not durable yet. */
-interface HeldBatch<E, S> {
-  readonly writeToken: number;
-  readonly writes: readonly StableWrite<E, S>[];
-  readonly messages: readonly Message<E, S>[];
-  readonly isDurable: boolean;
+/** What goes to the storage in one persist, and what waits for it. */
+interface Group<E, S> {
+  readonly writes: StableWrite<E, S>[];
+  /** Messages that claim what this group, or an earlier one, makes durable; in order. */
+  readonly held: Message<E, S>[];
+  /** Whether it holds a durable write. */
+  needsSync: boolean;
+  /** Log records in it, every other write counted as one. */
+  size: number;
+  /** The writeToken of the last batch with a durable write. */
+  writeToken: number;
 }
 
-/** What the pipeline tells. */
-export interface CommitPipelineHandlers<E, S> {
-  /** These messages may leave: what they claim is durable. */
+/** What a pipeline is made of. */
+export interface CommitPipelineOptions<E, S> {
+  readonly storage: Storage<E, S>;
+  /** How many messages may wait for an fsync; further ones are dropped, as a network may drop them. */
+  readonly heldMessageLimit: number;
+  /** These messages may leave: what they claim is durable already. */
   readonly release: (messages: readonly Message<E, S>[]) => void;
-  /** All batches up to this token are durable. */
-  readonly persisted: (writeToken: number) => void;
-  /** A write or an fsync has failed. Nothing is told after it. */
-  readonly failed: (error: Error) => void;
+  /** All batches up to this token are durable, and these messages, held until then, may leave. Told from a turn of its own. */
+  readonly durable: (writeToken: number, messages: readonly Message<E, S>[]) => void;
+  /** A write or an fsync has failed. Nothing is told after it, and no held message will ever leave. */
+  readonly failed: (error: unknown) => void;
 }
 
 /**
- * Group commit: one persist is under way at a time; what is added meanwhile goes with the next one, all together. Batches are
- * persisted, and what they hold is released, strictly in order.
+ * Group commit. One persist is under way at a time; the writes of all batches that are added meanwhile go together with the next one. Batches
+ * become durable, and what they hold is released, strictly in the order in which they were added.
  */
 export class CommitPipeline<E, S> {
-  readonly #storage: Storage<E, S>;
-  readonly #handlers: CommitPipelineHandlers<E, S>;
-  #waiting: HeldBatch<E, S>[] = [];
-  /** How many batches with durable writes wait or are under way. */
-  #durableHeld = 0;
-  #underWay: Promise<void> | undefined;
-  #kickQueued = false;
+  readonly #options: CommitPipelineOptions<E, S>;
+  #gathered: Group<E, S> = emptyGroup();
+  #underWay: Group<E, S> | undefined;
+  #persisting: Promise<void> = Promise.resolve();
   #ended = false;
+  #droppedMessages = 0;
 
-  constructor(storage: Storage<E, S>, handlers: CommitPipelineHandlers<E, S>) {
-    this.#storage = storage;
-    this.#handlers = handlers;
+  constructor(options: CommitPipelineOptions<E, S>) {
+    this.#options = options;
   }
 
-  /** How many batches wait for the next persist. */
-  get held(): number {
-    return this.#waiting.length;
+  /** How many log records (every other write counted as one) wait for the next persist. */
+  get gatheredWrites(): number {
+    return this.#gathered.size;
   }
 
-  /** Takes a batch over; its messages that need no fsync leave at once. */
+  /** How many messages wait for an fsync. */
+  get heldMessages(): number {
+    return this.#gathered.held.length + (this.#underWay?.held.length ?? 0);
+  }
+
+  /** How many messages were dropped since too many waited. */
+  get droppedMessages(): number {
+    return this.#droppedMessages;
+  }
+
+  /** Takes over the writes and the messagesAfterWrites of the next batch. Messages that wait for nothing are released at once. */
   add(batch: OutputBatch<E, S>): void {
     if (this.#ended) return;
-    const isDurable = batch.writes.some(isDurableWrite);
-    const mustWait = isDurable || this.#durableHeld > 0;
-    if (isDurable) this.#durableHeld += 1;
-    if (!mustWait) this.#handlers.release(batch.messagesAfterWrites);
-    if (!mustWait && batch.writes.length === 0) return;
-    this.#waiting.push({
-      writeToken: batch.writeToken,
-      writes: batch.writes,
-      messages: mustWait ? batch.messagesAfterWrites : [],
-      isDurable,
-    });
-    this.#kickSoon();
+    const group = this.#gathered;
+    for (const write of batch.writes) {
+      group.writes.push(write);
+      group.size += sizeOf(write);
+      if (!isDurableWrite(write)) continue;
+      group.needsSync = true;
+      group.writeToken = batch.writeToken;
+    }
+    this.#holdOrRelease(batch.messagesAfterWrites);
+    this.#persistNext();
   }
 
-  /** Nothing further is begun or told. Resolves when what is under way has ended. */
+  /** Nothing further is begun or told. Resolves, and never rejects, once the persist under way has ended, in whichever way. */
   async end(): Promise<void> {
     this.#ended = true;
-    this.#waiting = [];
-    await this.#underWay;
+    this.#gathered = emptyGroup();
+    await this.#persisting;
   }
 
-  /** Begins at the end of this turn's promise reactions, so that all inputs of one turn share one fsync. */
-  #kickSoon(): void {
-    if (this.#kickQueued || this.#underWay !== undefined) return;
-    this.#kickQueued = true;
-    queueMicrotask(() => {
-      this.#kickQueued = false;
-      if (!this.#ended && this.#underWay === undefined && this.#waiting.length > 0)
-        this.#underWay = this.#persistWaiting();
-    });
-  }
-
-  async #persistWaiting(): Promise<void> {
-    const group = this.#waiting;
-    this.#waiting = [];
-    const needsSync = group.some((batch) => batch.isDurable);
-    const writes = group.flatMap((batch) => batch.writes);
-    try {
-      if (writes.length > 0) await this.#storage.persist(writes, needsSync);
-    } catch (error) {
-      this.#underWay = undefined;
-      if (this.#ended) return;
-      this.#ended = true;
-      this.#waiting = [];
-      this.#handlers.failed(error instanceof Error ? error : new Error(String(error), { cause: error }));
+  /** Messages wait for the last durable write before them; lazy writes hold nothing back. */
+  #holdOrRelease(messages: readonly Message<E, S>[]): void {
+    if (messages.length === 0) return;
+    const awaited = this.#gathered.needsSync ? this.#gathered : this.#underWay;
+    if (awaited?.needsSync !== true) {
+      this.#options.release(messages);
       return;
     }
-    this.#underWay = undefined;
+    const room = Math.max(0, this.#options.heldMessageLimit - this.heldMessages);
+    for (const message of messages.slice(0, room)) awaited.held.push(message);
+    this.#droppedMessages += Math.max(0, messages.length - room);
+  }
+
+  #persistNext(): void {
+    if (this.#ended || this.#underWay !== undefined || this.#gathered.writes.length === 0) return;
+    const group = this.#gathered;
+    this.#gathered = emptyGroup();
+    this.#underWay = group;
+    this.#persisting = this.#persist(group);
+  }
+
+  async #persist(group: Group<E, S>): Promise<void> {
+    try {
+      await this.#options.storage.persist(group.writes, group.needsSync);
+    } catch (error) {
+      if (this.#ended) return;
+      this.#ended = true;
+      this.#options.failed(error);
+      return;
+    }
     if (this.#ended) return;
-    this.#complete(group, needsSync);
+    this.#underWay = undefined;
+    if (group.needsSync) this.#options.durable(group.writeToken, group.held);
+    this.#persistNext();
   }
+}
 
-  #complete(group: readonly HeldBatch<E, S>[], wasSynced: boolean): void {
-    this.#durableHeld -= group.filter((batch) => batch.isDurable).length;
-    for (const batch of group) this.#handlers.release(batch.messages);
-    this.#releaseUpToNextDurable();
-    if (this.#waiting.length > 0) this.#kickSoon();
-    // Last, since it is an input of the core, whose output comes back here.
-    const last = group.at(-1);
-    if (wasSynced && last !== undefined) this.#handlers.persisted(last.writeToken);
-  }
+function emptyGroup<E, S>(): Group<E, S> {
+  return { writes: [], held: [], needsSync: false, size: 0, writeToken: 0 };
+}
 
-  /** What waits before the next durable write claims only what is durable now. */
-  #releaseUpToNextDurable(): void {
-    const firstDurable = this.#waiting.findIndex((batch) => batch.isDurable);
-    const end = firstDurable === -1 ? this.#waiting.length : firstDurable;
-    const free = this.#waiting.slice(0, end);
-    for (const batch of free) this.#handlers.release(batch.messages);
-    this.#waiting = [
-      ...free.filter((batch) => batch.writes.length > 0).map((batch) => ({ ...batch, messages: [] })),
-      ...this.#waiting.slice(end),
-    ];
+function sizeOf(write: StableWrite<unknown, unknown>): number {
+  switch (write.kind) {
+    case 'append':
+      return write.records.length;
+    case 'sync':
+    case 'enterConfig':
+      return 1 + write.logSync.suffix.length;
+    case 'promise':
+    case 'decided':
+    case 'snapshot':
+      return 1;
   }
 }

@@ -1,4 +1,4 @@
-import type { Ballot } from '../omnipaxos/index.js';
+import { type Ballot, ballotsEqual } from '../omnipaxos/index.js';
 import type { StopReason } from './stop-reason.js';
 
 /** The right of a leader to serve, asked anew for each use. */
@@ -9,17 +9,29 @@ export interface NodeLease {
 
 /** The leadership as one node sees it. */
 export type NodeLeadership =
+  /** `lease` is the same object as long as this ballot is led. */
   | { readonly role: 'leader'; readonly ballot: Ballot; readonly lease: NodeLease }
-  /** `endpoint`: the `host:port` of the leader's client service, if it is known. */
+  /** `endpoint`: the `host:port` of the leader's client service, without a scheme, if it is known. */
   | { readonly role: 'follower'; readonly ballot: Ballot; readonly endpoint?: string }
   | { readonly role: 'unknown' };
 
-/** What a node tells, always after the step that caused it is complete: a listener finds the node in its new state, and may call it. */
+/**
+ * What a node tells, in the order in which it happened, always after the step that caused it is complete and its messages have been handed to
+ * the transport: a listener finds the node at rest, and may call any of its methods.
+ */
 export interface PaxosNodeEvents {
   /** decidedIdx has risen to this. */
   readonly decided: (decidedIdx: number) => void;
-  /** The leadership, or the leader's endpoint, has changed. */
+  /** The leadership, or the leader's client endpoint, has changed to this. */
   readonly leadership: (leadership: NodeLeadership) => void;
-  /** The node has stopped, for this reason. Told once, last. */
+  /** The node has stopped taking part, for this reason. Told once, last. */
   readonly stopped: (reason: StopReason) => void;
+}
+
+/** Whether both tell the same to whoever has to act on it. */
+export function sameLeadership(a: NodeLeadership, b: NodeLeadership): boolean {
+  if (a.role === 'unknown' || b.role === 'unknown') return a.role === b.role;
+  if (!ballotsEqual(a.ballot, b.ballot)) return false;
+  if (a.role === 'leader' || b.role === 'leader') return a.role === b.role;
+  return a.endpoint === b.endpoint;
 }

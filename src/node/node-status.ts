@@ -1,6 +1,10 @@
 import type { CoreStatus, NodeId } from '../omnipaxos/index.js';
 import type { PeerTransportStats } from '../transport/index.js';
+import type { NodeLeadership } from './node-events.js';
 import type { StopReason } from './stop-reason.js';
+
+/** Where a node is in its life; it goes through these in order, and may skip some. */
+export type NodeLife = 'new' | 'starting' | 'running' | 'stopped';
 
 /** What a node has counted since it was made. */
 export interface NodeCounters {
@@ -8,12 +12,20 @@ export interface NodeCounters {
   readonly violations: number;
   /** Messages of another configuration. */
   readonly foreignConfigMessages: number;
-  /** Heartbeat rounds that were not judged because their tick came late. */
+  /** Ticks that came more than a heartbeat round late; their round was not judged. */
   readonly lateTicks: number;
-  /** Event listeners that threw. */
+  /** Event listeners that threw, or rejected. */
   readonly listenerErrors: number;
-  /** Peers refused by their identity or configuration. */
+  /** Hellos of peers that were refused for their identity or configuration. */
   readonly refusedPeers: number;
+  /** Messages of peers of which contradicting identities became known after they were admitted. */
+  readonly disputedMessages: number;
+  /** Received messages dropped since too many waited to be handled. */
+  readonly inboundDropped: number;
+  /** Received messages dropped, and proposals refused, since too many records waited for the disk. */
+  readonly overloadRefusals: number;
+  /** Own messages dropped since too many waited for the disk. */
+  readonly heldMessagesDropped: number;
 }
 
 /** A read-only picture of one node, made anew for each call. */
@@ -23,12 +35,18 @@ export interface NodeStatus {
   /** 16 hexadecimal digits. */
   readonly directoryId: string;
   readonly incarnation: number;
+  readonly life: NodeLife;
+  /** As this node reports it; {@link core} has the protocol's own view. */
+  readonly role: NodeLeadership['role'];
   readonly core: CoreStatus;
+  /** Ascending. */
   readonly connectedPeers: readonly NodeId[];
-  /** Batches that wait for the next fsync. */
-  readonly heldBatches: number;
+  /** Log records (every other write counted as one) that wait for the next fsync. */
+  readonly gatheredWrites: number;
+  /** Messages that wait for an fsync. */
+  readonly heldMessages: number;
   readonly transport: PeerTransportStats;
   readonly counters: NodeCounters;
-  /** Absent while the node runs, or has not been started. */
+  /** Absent as long as the node has not stopped. */
   readonly stopped?: StopReason;
 }

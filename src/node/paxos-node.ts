@@ -1,118 +1,152 @@
 import { EventEmitter } from 'eventemitter3';
-import { parseInput, TsoracleError, unreachable } from '../errors/index.js';
+import { TsoracleError, unreachable } from '../errors/index.js';
 import {
   type AppendOptions,
   type AppendResult,
-  type Ballot,
-  ballotsEqual,
   type DecidedItem,
   type Fact,
   formatBallot,
+  LogRangeError,
   type Message,
+  type MessageKind,
   type NodeId,
   OmniPaxos,
 } from '../omnipaxos/index.js';
-import {
-  type Clock,
-  emitGuarded,
-  type Logger,
-  silentLogger,
-  systemClock,
-  systemNextTurn,
-  withResolvers,
-} from '../runtime/index.js';
-import type { Storage, StorageIdentity } from '../storage/index.js';
+import { type Logger, silentLogger, systemClock, systemNextTurn, withResolvers } from '../runtime/index.js';
+import type { Storage } from '../storage/index.js';
 import type { Admission, Hello, PeerTransport } from '../transport/index.js';
-import { CommitPipeline } from './commit-pipeline.js';
-import type { NodeLeadership, NodeLease, PaxosNodeEvents } from './node-events.js';
-import { nodeTuningSchema, type PaxosNodeOptions } from './node-options.js';
-import type { NodeStatus } from './node-status.js';
+import { asError, CoreRunner } from './core-runner.js';
+import { EventQueue } from './event-queue.js';
+import { type Inbound, InboundQueue } from './inbound-queue.js';
+import { LeadershipReport } from './leadership-report.js';
+import type { NodeLeadership, PaxosNodeEvents } from './node-events.js';
+import { checkConfig, type PaxosNodeOptions, parseNodeTuning } from './node-options.js';
+import type { NodeCounters, NodeLife, NodeStatus } from './node-status.js';
 import { PeerTable } from './peer-table.js';
 import { describeStop, type StopReason } from './stop-reason.js';
 import { Ticker } from './ticker.js';
 
-type Life = 'new' | 'starting' | 'running' | 'stopped';
+/** What a node counts itself. */
+type OwnCounters = {
+  -readonly [Name in Exclude<
+    keyof NodeCounters,
+    'inboundDropped' | 'heldMessagesDropped'
+  >]: NodeCounters[Name];
+};
 
-/** An event that waits for the step that caused it to be complete. */
-type PendingEvent =
-  | { readonly name: 'decided'; readonly decidedIdx: number }
-  | { readonly name: 'leadership' }
-  | { readonly name: 'stopped'; readonly reason: StopReason };
+/** The read view of a node's decided log. It can be read in any state, also after the node has stopped. */
+export interface NodeLog<E, S> {
+  /** How many records are decided, as this node knows. Never falls during its life. */
+  readonly decidedIdx: number;
+  /** As {@link OmniPaxos.read}. */
+  read(fromIdx: number, limit?: number): readonly DecidedItem<E, S>[];
+}
 
 /**
- * Runs one protocol core with its storage, its transport and a clock: carries out what the core's output batches ask for, in the order that
- * they prescribe, and stops for good at the first failure of the storage.
+ * Runs one protocol core with its storage, its transport and a clock: carries out the core's output batches in the order that they prescribe,
+ * and stops for good at the first failure of the storage.
  *
- * Inputs run one at a time, each to its end. Events are told after that; a listener may call any method.
+ * Inputs (ticks, messages, calls, completed writes) run on the core one at a time, each to its end. What they cause is carried out in the same turn of
+ * the event loop; for calls and messages after the turn's promise reactions, so that all of one turn share a message and an fsync. Events are told after that.
  */
 export class PaxosNode<E, S> implements AsyncDisposable {
   /** Typed events; see {@link PaxosNodeEvents}. A listener that throws is logged and counted, and disturbs nobody. */
   readonly events = new EventEmitter<PaxosNodeEvents>();
-  /** The decided log. It can be read in any state, also after the node has stopped. */
-  readonly log: {
-    readonly decidedIdx: number;
-    read(fromIdx: number, limit?: number): readonly DecidedItem<E, S>[];
-  };
-  /** Resolves, with the reason, when the node has stopped; it never rejects. */
+  readonly log: NodeLog<E, S>;
+  /**
+   * Resolves with the reason as soon as the node has stopped taking part, and never rejects. Storage and transport are free only when {@link stop}
+   * resolves, which may be called after any reason.
+   */
   readonly stopped: Promise<StopReason>;
   readonly #core: OmniPaxos<E, S>;
   readonly #storage: Storage<E, S>;
-  readonly #identity: StorageIdentity;
   readonly #transport: PeerTransport<E, S>;
-  readonly #pipeline: CommitPipeline<E, S>;
+  readonly #runner: CoreRunner<E, S>;
+  readonly #leadership: LeadershipReport<E, S>;
+  readonly #inbound: InboundQueue<E, S>;
   readonly #ticker: Ticker;
   readonly #peers: PeerTable<E, S>;
-  readonly #clock: Clock;
+  readonly #eventQueue: EventQueue;
   readonly #logger: Logger;
-  readonly #heldBatchLimit: number;
+  readonly #unsyncedRecordLimit: number;
   readonly #resolveStopped: (reason: StopReason) => void;
-  #life: Life = 'new';
+  readonly #counters: OwnCounters = {
+    violations: 0,
+    foreignConfigMessages: 0,
+    lateTicks: 0,
+    listenerErrors: 0,
+    refusedPeers: 0,
+    disputedMessages: 0,
+    overloadRefusals: 0,
+  };
+  #life: NodeLife = 'new';
   #stopReason: StopReason | undefined;
+  #transportStarting: Promise<unknown> = Promise.resolve();
   #ending: Promise<void> | undefined;
-  #stepping = false;
-  #inbox: (() => void)[] = [];
-  #pendingEvents: PendingEvent[] = [];
-  #tellingEvents = false;
-  #lease: { readonly ballot: Ballot; readonly lease: NodeLease } | undefined;
-  #violations = 0;
-  #foreignConfigMessages = 0;
-  #lateTicks = 0;
-  #listenerErrors = 0;
 
-  /** @throws {InvalidInputError} for tuning out of range. Nothing runs before {@link start}. */
+  /**
+   * Nothing runs before {@link start}; storage and transport are only read.
+   * @throws {InvalidInputError} for tuning out of range, a storage of a node that is not a member of its configuration, or a lease too short for the timeouts.
+   */
   constructor(options: PaxosNodeOptions<E, S>) {
-    const { storage, transport, clock, logger, nextTurn, ...tuning } = options;
-    const parsed = parseInput(nodeTuningSchema, tuning, 'node options');
+    const { storage, transport, clock = systemClock, logger = silentLogger, nextTurn, ...tuning } = options;
+    const parsed = parseNodeTuning(tuning);
+    const { identity } = storage;
+    const recovered = storage.load();
+    checkConfig(identity.nodeId, recovered.config, parsed);
     this.#storage = storage;
-    this.#identity = storage.identity;
     this.#transport = transport;
-    this.#clock = clock ?? systemClock;
-    this.#logger = (logger ?? silentLogger).child({ nodeId: storage.identity.nodeId });
-    this.#heldBatchLimit = parsed.heldBatchLimit;
-    this.#core = new OmniPaxos(
+    this.#logger = logger.child({ nodeId: identity.nodeId });
+    this.#unsyncedRecordLimit = parsed.unsyncedRecordLimit;
+    const core = new OmniPaxos(
       {
-        pid: storage.identity.nodeId,
-        incarnation: storage.identity.incarnation,
+        pid: identity.nodeId,
+        incarnation: identity.incarnation,
         priority: parsed.priority,
         electionTickTimeout: parsed.electionTickTimeout,
         resendMessageTickTimeout: parsed.resendMessageTickTimeout,
         proposalBufferLimit: parsed.proposalBufferLimit,
       },
-      storage.load(),
+      recovered,
     );
-    this.log = this.#core;
-    this.#pipeline = new CommitPipeline(storage, {
-      release: (messages) => this.#sendAll(messages),
-      persisted: (writeToken) => this.#step(() => this.#core.persisted(writeToken)),
-      failed: (error) => this.#end({ kind: 'storageFailed', error }),
+    this.#core = core;
+    this.log = {
+      get decidedIdx() {
+        return core.decidedIdx;
+      },
+      read: (fromIdx, limit) => core.read(fromIdx, limit),
+    };
+    this.#runner = new CoreRunner({
+      core,
+      storage,
+      transport,
+      heldMessageLimit: parsed.heldMessageLimit,
+      applyFacts: (facts) => this.#applyFacts(facts),
+      atRest: () => this.#onRest(),
+      failed: (reason) => this.#end(reason),
     });
-    this.#peers = new PeerTable(storage, this.#core, this.#logger, parsed.clientEndpoint);
+    this.#inbound = new InboundQueue({
+      limit: parsed.inboundQueueLimit,
+      perTurn: parsed.inboundPerTurn,
+      nextTurn: nextTurn ?? systemNextTurn,
+      handle: (inbound) => this.#onInbound(inbound),
+    });
     this.#ticker = new Ticker({
-      clock: this.#clock,
+      clock,
       nextTurn: nextTurn ?? systemNextTurn,
       tickMs: parsed.tickMs,
       lateMs: parsed.tickMs * parsed.electionTickTimeout,
       onTick: (tick) => this.#onTick(tick),
+    });
+    const peers = new PeerTable(storage, core, parsed.clientEndpoint);
+    this.#peers = peers;
+    this.#leadership = new LeadershipReport({
+      core,
+      clientEndpoint: (nodeId) => peers.clientEndpoint(nodeId),
+    });
+    this.#eventQueue = new EventQueue(this.events, (error, event) => {
+      this.#counters.listenerErrors += 1;
+      this.#logger.error({ error, event }, 'a listener has failed');
     });
     const { promise, resolve } = withResolvers<StopReason>();
     this.stopped = promise;
@@ -120,188 +154,202 @@ export class PaxosNode<E, S> implements AsyncDisposable {
   }
 
   get nodeId(): NodeId {
-    return this.#identity.nodeId;
+    return this.#storage.identity.nodeId;
   }
 
   /** 16 hexadecimal digits. */
   get directoryId(): string {
-    return this.#identity.directoryId;
+    return this.#storage.identity.directoryId;
   }
 
   get incarnation(): number {
-    return this.#identity.incarnation;
+    return this.#storage.identity.incarnation;
   }
 
   /**
-   * Starts transport and ticks. Rejects if the transport cannot be started; the node has stopped then.
-   * @throws {TsoracleError} with code `already_running` or `closed`, if it was started or stopped before; that disturbs nothing.
+   * Starts the transport, then the ticks.
+   * @throws what the transport could not be started for; the node has stopped then. A {@link TsoracleError} `closed` if it has been stopped, before or
+   * meanwhile; `already_running` if it was started before, which disturbs nothing.
    */
   async start(): Promise<void> {
-    if (this.#life === 'stopped')
-      throw new TsoracleError('closed', `node ${this.nodeId} has stopped: open a new one`);
-    if (this.#life !== 'new')
+    if (this.#life === 'stopped') throw this.#closedError();
+    if (this.#life !== 'new') {
       throw new TsoracleError('already_running', `node ${this.nodeId} was started before`);
+    }
     this.#life = 'starting';
+    this.#runner.open();
+    const starting = this.#startTransport();
+    this.#transportStarting = starting.catch(() => {});
     try {
-      await this.#transport.start({
-        hello: () => this.#peers.hello(),
-        admit: (hello) => this.#admit(hello),
-        onConnected: (peer) => this.#onConnected(peer),
-        onDisconnected: (nodeId) => this.#peers.disconnected(nodeId),
-        onMessage: (message) => this.#step(() => this.#core.handleIncoming(message)),
-      });
+      await starting;
     } catch (error) {
       this.#end({ kind: 'transportFailed', error: asError(error) });
       throw error;
     }
-    if (this.#life !== 'starting') return;
+    if (this.#isStopped()) throw this.#closedError();
     this.#life = 'running';
     this.#ticker.start();
-    this.#step(() => {});
+    this.#runner.carryOut();
   }
 
   /**
-   * Stops: no message leaves any more, and the last events tell that nobody leads here and why; resolves when the persist under way has ended
-   * and storage and transport are closed. Idempotent, in any state; it never rejects.
+   * Stops: from this turn on no message leaves and no input is taken. Resolves when the write under way has ended and transport and storage are
+   * closed. Idempotent, in any state of the node; it never rejects.
    */
   async stop(): Promise<void> {
     this.#end({ kind: 'closed' });
     await this.#ending;
   }
 
+  /** As {@link stop}. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
   }
 
-  /** Proposes an entry, in this turn; see {@link AppendResult} for what may become of it. The entry must not be changed afterwards. */
+  /**
+   * Proposes an entry, in this turn; see {@link AppendResult} for what may become of it. Before {@link start} it can only be buffered. The entry must not be
+   * changed afterwards. Never throws.
+   */
   append(entry: E, options: AppendOptions): AppendResult {
-    if (this.#life === 'stopped') return { ok: false, reason: 'stopped' };
-    let result: AppendResult = { ok: false, reason: 'stopped' };
-    this.#step(() => {
-      result = this.#core.append(entry, options);
-    });
-    return result;
+    if (this.#isStopped()) return { ok: false, reason: 'stopped' };
+    if (this.#isOverloaded()) {
+      this.#counters.overloadRefusals += 1;
+      return { ok: false, reason: 'bufferFull', limit: this.#unsyncedRecordLimit };
+    }
+    const result = this.#runner.run((core) => core.append(entry, options));
+    this.#runner.carryOutSoon();
+    return result ?? { ok: false, reason: 'stopped' };
   }
 
   /**
    * Replaces the log below `upToIdx` by `value`, the host's state after folding it. Lazily on disk: a crash may bring the log back.
-   * @throws {LogRangeError} unless `compactedIdx < upToIdx <= decidedIdx`; nothing has changed then.
+   * @throws {LogRangeError} unless `compactedIdx < upToIdx <= decidedIdx`; {@link TsoracleError} `closed` if the node has stopped. Nothing has changed then.
    */
   snapshot(upToIdx: number, value: S): void {
-    if (this.#life === 'stopped') throw new TsoracleError('closed', `node ${this.nodeId} has stopped`);
-    let refusal: unknown;
-    this.#step(() => {
-      try {
-        this.#core.snapshot(upToIdx, value);
-      } catch (error) {
-        refusal = error;
-      }
-    });
-    if (refusal !== undefined) throw refusal;
+    if (this.#isStopped()) throw this.#closedError();
+    if (
+      !(
+        Number.isSafeInteger(upToIdx) &&
+        upToIdx > this.#core.compactedIdx &&
+        upToIdx <= this.#core.decidedIdx
+      )
+    ) {
+      throw new LogRangeError(
+        `cannot compact up to ${upToIdx}: it must be a whole number above compactedIdx ${this.#core.compactedIdx} and at most decidedIdx ${this.#core.decidedIdx}`,
+      );
+    }
+    this.#runner.run((core) => core.snapshot(upToIdx, value));
+    this.#runner.carryOutSoon();
   }
 
-  /** The leadership in this very turn. */
+  /** The leadership in this very turn; `unknown` once the node has stopped. */
   leadership(): NodeLeadership {
-    const view = this.#life === 'stopped' ? ({ role: 'unknown' } as const) : this.#core.leadership();
-    switch (view.role) {
-      case 'leader':
-        return { role: 'leader', ballot: view.ballot, lease: this.#leaseOf(view.ballot) };
-      case 'follower': {
-        const endpoint = this.#peers.clientEndpoint(view.ballot.pid);
-        return { role: 'follower', ballot: view.ballot, ...(endpoint === undefined ? {} : { endpoint }) };
-      }
-      case 'unknown':
-        return view;
-      default:
-        return unreachable(view);
-    }
+    return this.#leadership.current();
   }
 
   status(): NodeStatus {
     return {
       nodeId: this.nodeId,
-      clusterId: this.#identity.clusterId,
+      clusterId: this.#storage.identity.clusterId,
       directoryId: this.directoryId,
       incarnation: this.incarnation,
+      life: this.#life,
+      role: this.leadership().role,
       core: this.#core.status(),
       connectedPeers: this.#peers.connected,
-      heldBatches: this.#pipeline.held,
+      gatheredWrites: this.#runner.gatheredWrites,
+      heldMessages: this.#runner.heldMessages,
       transport: this.#transport.stats(),
       counters: {
-        violations: this.#violations,
-        foreignConfigMessages: this.#foreignConfigMessages,
-        lateTicks: this.#lateTicks,
-        listenerErrors: this.#listenerErrors,
-        refusedPeers: this.#peers.refused,
+        ...this.#counters,
+        inboundDropped: this.#inbound.dropped,
+        heldMessagesDropped: this.#runner.droppedMessages,
       },
       ...(this.#stopReason === undefined ? {} : { stopped: this.#stopReason }),
     };
   }
 
-  /**
-   * Runs one input on the core to its end: its facts are applied, its messages sent, its writes queued. An input that comes while
-   * another one runs (a transport may deliver in the middle of a send) waits for it.
-   */
-  #step(input: () => void): void {
-    if (this.#life === 'stopped') return;
-    if (this.#stepping) {
-      this.#inbox.push(input);
-      return;
+  #startTransport(): Promise<void> {
+    return this.#transport.start({
+      hello: () => this.#peers.hello(),
+      admit: (hello) => this.#admit(hello),
+      onConnected: (peer) => this.#onConnected(peer),
+      onDisconnected: (nodeId) => this.#peers.disconnect(nodeId),
+      onMessage: (message) => this.#inbound.push({ kind: 'message', message }),
+    });
+  }
+
+  #onTick({ late }: { readonly late: boolean }): void {
+    if (late) this.#counters.lateTicks += 1;
+    this.#runner.run((core) => core.tick({ late }));
+    this.#runner.carryOut();
+  }
+
+  #onInbound(inbound: readonly Inbound<E, S>[]): void {
+    for (const item of inbound) {
+      if (item.kind === 'connected') this.#runner.run((core) => core.reconnected(item.nodeId));
+      else if (this.#mayHandle(item.message)) {
+        this.#runner.run((core) => core.handleIncoming(item.message));
+      }
     }
-    this.#stepping = true;
+    this.#runner.carryOut();
+  }
+
+  #mayHandle(message: Message<E, S>): boolean {
+    if (this.#peers.isDisputed(message.from)) {
+      this.#counters.disputedMessages += 1;
+      return false;
+    }
+    if (this.#isOverloaded() && mayBringRecords(message.body.kind)) {
+      this.#counters.overloadRefusals += 1;
+      return false;
+    }
+    return true;
+  }
+
+  async #admit(hello: Hello): Promise<Admission> {
+    if (this.#isStopped()) return STOPPED;
     try {
-      for (let next: (() => void) | undefined = input; next !== undefined; next = this.#inbox.shift()) {
-        next();
-        this.#carryOut();
-      }
+      const verdict = await this.#peers.admit(hello);
+      if (this.#isStopped()) return STOPPED;
+      if (verdict.kind === 'admit') return { ok: true };
+      this.#counters.refusedPeers += 1;
+      this.#logger.error({ peer: hello.nodeId }, `a peer was refused: ${verdict.reason}`);
+      if (verdict.kind === 'refuseSelf') this.#end({ kind: 'refused', reason: verdict.reason });
+      return { ok: false, reason: verdict.reason };
     } catch (error) {
-      this.#end({ kind: 'protocolFailed', error: asError(error) });
-    } finally {
-      this.#stepping = false;
-    }
-    this.#tellEvents();
-  }
-
-  #carryOut(): void {
-    for (;;) {
-      if (this.#isStopped()) return;
-      const batch = this.#core.takeOutput();
-      if (batch === undefined) return;
-      for (const fact of batch.facts) this.#apply(fact);
-      this.#sendAll(batch.messages);
-      this.#pipeline.add(batch);
-      if (this.#pipeline.held > this.#heldBatchLimit) {
-        const error = new TsoracleError(
-          'storage_overloaded',
-          `more than ${this.#heldBatchLimit} batches wait for the disk`,
-        );
-        this.#end({ kind: 'storageFailed', error });
-      }
+      this.#end({ kind: 'storageFailed', error: asError(error) });
+      return STOPPED;
     }
   }
 
-  #apply(fact: Fact): void {
+  #onConnected(peer: Hello): void {
+    this.#peers.connect(peer);
+    this.#inbound.push({ kind: 'connected', nodeId: peer.nodeId });
+  }
+
+  #applyFacts(facts: readonly Fact[]): void {
+    for (const fact of facts) this.#applyFact(fact);
+    this.#noteLeadership();
+  }
+
+  #applyFact(fact: Fact): void {
     switch (fact.kind) {
-      case 'leadership':
-        if (fact.view.role !== 'unknown') {
-          this.#logger.info({ ballot: formatBallot(fact.view.ballot) }, `now ${fact.view.role}`);
-        }
-        this.#pendingEvents.push({ name: 'leadership' });
-        return;
       case 'decided':
-        this.#pendingEvents.push({ name: 'decided', decidedIdx: fact.decidedIdx });
+        this.#eventQueue.push({ name: 'decided', decidedIdx: fact.decidedIdx });
         return;
       case 'violation':
-        this.#violations += 1;
+        this.#counters.violations += 1;
         this.#logger.error({ from: fact.from, detail: fact.detail }, `a message was dropped: ${fact.rule}`);
         return;
       case 'foreignConfig':
-        this.#foreignConfigMessages += 1;
+        this.#counters.foreignConfigMessages += 1;
         this.#logger.debug(
           { from: fact.from, configId: fact.configId },
           'a message of another configuration was dropped',
         );
         return;
+      case 'leadership':
       case 'heartbeatRound':
       case 'heartbeatReply':
       case 'readQuorum':
@@ -311,125 +359,98 @@ export class PaxosNode<E, S> implements AsyncDisposable {
     }
   }
 
-  #sendAll(messages: readonly Message<E, S>[]): void {
-    for (const message of messages) {
-      if (this.#isStopped()) return;
-      this.#transport.send(message);
-    }
+  #noteLeadership(): void {
+    const leadership = this.#leadership.news();
+    if (leadership === undefined) return;
+    const ballot = leadership.role === 'unknown' ? {} : { ballot: formatBallot(leadership.ballot) };
+    this.#logger.info(ballot, `leadership: ${leadership.role}`);
+    this.#eventQueue.push({ name: 'leadership', leadership });
   }
 
-  #onTick({ late }: { readonly late: boolean }): void {
-    if (late) this.#lateTicks += 1;
-    this.#step(() => this.#core.tick({ late }));
+  #onRest(): void {
+    this.#noteLeadership();
+    this.#tellEvents();
   }
 
-  async #admit(hello: Hello): Promise<Admission> {
-    try {
-      const verdict = await this.#peers.admit(hello);
-      if (this.#isStopped()) return { ok: false, reason: 'this node has stopped' };
-      if (verdict.kind === 'admit') return { ok: true };
-      if (verdict.kind === 'refuseSelf') this.#end({ kind: 'refused', reason: verdict.reason });
-      return { ok: false, reason: verdict.reason };
-    } catch (error) {
-      this.#end({ kind: 'storageFailed', error: asError(error) });
-      return { ok: false, reason: 'this node has stopped' };
-    }
-  }
-
-  #onConnected(peer: Hello): void {
-    const leadership = this.leadership();
-    const isNews = this.#peers.nowConnected(peer);
-    this.#step(() => {
-      this.#core.reconnected(peer.nodeId);
-      if (isNews && leadership.role === 'follower' && leadership.ballot.pid === peer.nodeId) {
-        this.#pendingEvents.push({ name: 'leadership' });
-      }
-    });
-  }
-
-  #leaseOf(ballot: Ballot): NodeLease {
-    if (this.#lease !== undefined && ballotsEqual(this.#lease.ballot, ballot)) return this.#lease.lease;
-    const lease: NodeLease = {
-      isValid: () => {
-        if (this.#isStopped()) return false;
-        const view = this.#core.leadership();
-        return view.role === 'leader' && ballotsEqual(view.ballot, ballot);
-      },
-    };
-    this.#lease = { ballot, lease };
-    return lease;
-  }
-
-  /** Tells what has happened, in order; what listeners cause is told after it, by the outermost call. */
+  /** Not before the step that caused them is complete: then it tells them itself. */
   #tellEvents(): void {
-    if (this.#tellingEvents) return;
-    this.#tellingEvents = true;
-    try {
-      for (
-        let event = this.#pendingEvents.shift();
-        event !== undefined;
-        event = this.#pendingEvents.shift()
-      ) {
-        this.#tell(event);
-      }
-    } finally {
-      this.#tellingEvents = false;
-    }
+    if (!this.#runner.isCarryingOut) this.#eventQueue.tell();
   }
 
-  #tell(event: PendingEvent): void {
-    const onError = (error: unknown): void => {
-      this.#listenerErrors += 1;
-      this.#logger.error({ error, event: event.name }, 'a listener has failed');
-    };
-    switch (event.name) {
-      case 'decided':
-        emitGuarded(this.events, 'decided', [event.decidedIdx], onError);
-        return;
-      case 'leadership':
-        emitGuarded(this.events, 'leadership', [this.leadership()], onError);
-        return;
-      case 'stopped':
-        emitGuarded(this.events, 'stopped', [event.reason], onError);
-        return;
-      default:
-        unreachable(event);
-    }
+  #isOverloaded(): boolean {
+    return this.#runner.gatheredWrites >= this.#unsyncedRecordLimit;
   }
 
   #isStopped(): boolean {
     return this.#life === 'stopped';
   }
 
+  #closedError(): TsoracleError {
+    return new TsoracleError('closed', `node ${this.nodeId} has stopped: open a new one`, {
+      cause: this.#stopReason,
+    });
+  }
+
   /** The one end of a node, whatever the reason: silence from this very turn on. */
   #end(reason: StopReason): void {
-    if (this.#life === 'stopped') return;
+    if (this.#isStopped()) return;
     this.#life = 'stopped';
     this.#stopReason = reason;
-    this.#inbox = [];
     this.#ticker.stop();
+    this.#inbound.end();
+    this.#leadership.end();
     if (reason.kind === 'closed') this.#logger.info({}, describeStop(reason));
     else this.#logger.error({ reason }, `the node has stopped: ${describeStop(reason)}`);
+    this.#noteLeadership();
     this.#ending = this.#close(reason);
-    this.#pendingEvents = [{ name: 'leadership' }, { name: 'stopped', reason }];
-    if (!this.#stepping) this.#tellEvents();
+    this.#tellEvents();
   }
 
   async #close(reason: StopReason): Promise<void> {
-    await Promise.allSettled([this.#transport.close(), this.#pipeline.end()]);
-    if (reason.kind === 'refused')
-      await this.#storage.markRefused(reason.reason).catch((error: unknown) => this.#cannotMark(error));
+    const quiet = [this.#runner.halt(), this.#transport.close(), this.#transportStarting];
+    if (reason.kind === 'refused') await this.#markRefused(reason.reason);
+    this.#resolveStopped(reason);
+    this.#eventQueue.push({ name: 'stopped', reason });
+    this.#tellEvents();
+    await Promise.allSettled([...quiet, this.#peers.idle()]);
     await this.#storage.close().catch((error: unknown) => {
       this.#logger.error({ error }, 'the storage could not be closed');
     });
-    this.#resolveStopped(reason);
   }
 
-  #cannotMark(error: unknown): void {
-    this.#logger.error({ error }, 'the data directory could not be marked as refused: do not start it again');
+  async #markRefused(reason: string): Promise<void> {
+    await this.#storage.markRefused(reason).catch((error: unknown) => {
+      this.#logger.error(
+        { error },
+        'the data directory could not be marked as refused: do not start it again',
+      );
+    });
   }
 }
 
-function asError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error), { cause: error });
+const STOPPED: Admission = { ok: false, reason: 'this node has stopped' };
+
+/** Whether handling such a message can add records to what waits for the disk. */
+function mayBringRecords(kind: MessageKind): boolean {
+  switch (kind) {
+    case 'acceptSync':
+    case 'acceptDecide':
+    case 'promise':
+    case 'proposalForward':
+    case 'decidedSync':
+      return true;
+    case 'heartbeatRequest':
+    case 'heartbeatReply':
+    case 'prepare':
+    case 'accepted':
+    case 'decide':
+    case 'prepareReq':
+    case 'notAccepted':
+    case 'takeLeadership':
+    case 'configAhead':
+    case 'fetchDecided':
+      return false;
+    default:
+      return unreachable(kind);
+  }
 }

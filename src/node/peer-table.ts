@@ -1,52 +1,47 @@
 import type { NodeId, OmniPaxos } from '../omnipaxos/index.js';
-import type { Logger } from '../runtime/index.js';
-import type { PeerIdentity, Storage } from '../storage/index.js';
+import type { Storage } from '../storage/index.js';
 import type { Hello } from '../transport/index.js';
 import { type GateVerdict, judgeHello } from './identity-gate.js';
+import { isEndpoint } from './node-options.js';
+import { identitiesOf, isDisputed, memoryOf, type PeerMemory } from './peer-memory.js';
 
-/** Who the peers are, as remembered durably, and which of them are connected. */
+/** Who the peers are, as remembered durably, which of them are connected, and where they serve clients. */
 export class PeerTable<E, S> {
   readonly #storage: Storage<E, S>;
   readonly #core: OmniPaxos<E, S>;
-  readonly #logger: Logger;
   readonly #ownClientEndpoint: string | undefined;
-  #identities: ReadonlyMap<NodeId, PeerIdentity>;
-  readonly #connected = new Map<NodeId, Hello>();
+  /** What is durable of it. */
+  #memory: PeerMemory;
+  readonly #connected = new Set<NodeId>();
   /** Client endpoints stay known while their node is away: it is where the leader was last. */
   readonly #clientEndpoints = new Map<NodeId, string>();
-  #remembered: Promise<void> = Promise.resolve();
-  #refused = 0;
+  #lastJudged: Promise<unknown> = Promise.resolve();
 
-  constructor(
-    storage: Storage<E, S>,
-    core: OmniPaxos<E, S>,
-    logger: Logger,
-    ownClientEndpoint: string | undefined,
-  ) {
+  constructor(storage: Storage<E, S>, core: OmniPaxos<E, S>, ownClientEndpoint: string | undefined) {
     this.#storage = storage;
     this.#core = core;
-    this.#logger = logger;
     this.#ownClientEndpoint = ownClientEndpoint;
-    this.#identities = new Map(storage.peers().map((peer) => [peer.nodeId, peer]));
+    this.#memory = memoryOf(storage.peers());
   }
 
   /** The peers that a connection is up to, ascending. */
   get connected(): readonly NodeId[] {
-    return [...this.#connected.keys()].sort((a, b) => a - b);
-  }
-
-  /** How many Hellos were refused. */
-  get refused(): number {
-    return this.#refused;
+    return [...this.#connected].sort((a, b) => a - b);
   }
 
   clientEndpoint(nodeId: NodeId): string | undefined {
     return this.#clientEndpoints.get(nodeId);
   }
 
+  /** Whether contradicting identities of this peer are known: it must not take part, even over a connection that was admitted before. */
+  isDisputed(nodeId: NodeId): boolean {
+    return isDisputed(this.#memory, nodeId);
+  }
+
   /** This node's Hello, with everything that it remembers. */
   hello(): Hello {
     const { clusterId, nodeId, directoryId, incarnation, bootIds } = this.#storage.identity;
+    // The list has one entry for each opening, this one's last.
     const bootId = bootIds[incarnation - 1] ?? '';
     return {
       clusterId,
@@ -57,42 +52,50 @@ export class PeerTable<E, S> {
       incarnation,
       bootId,
       ...(this.#ownClientEndpoint === undefined ? {} : { clientEndpoint: this.#ownClientEndpoint }),
-      members: [{ nodeId, directoryId, incarnation, bootId }, ...this.#identities.values()],
+      members: [{ nodeId, directoryId, incarnation, bootId }, ...identitiesOf(this.#memory)],
     };
   }
 
-  /** Judges a Hello. What it teaches is durable when this resolves, before anything of that peer counts. Rejects if that fails. */
-  async admit(hello: Hello): Promise<GateVerdict> {
-    const verdict = judgeHello(hello, {
-      identity: this.#storage.identity,
-      config: this.#core.config,
-      configHash: this.#core.configHash,
-      peers: this.#identities,
-    });
-    if (verdict.kind !== 'admit') {
-      this.#refused += 1;
-      this.#logger.warn({ peer: hello.nodeId }, `a peer was refused: ${verdict.reason}`);
-      return verdict;
-    }
-    if (verdict.peers !== undefined) {
-      this.#identities = verdict.peers;
-      this.#remembered = this.#storage.rememberPeers([...verdict.peers.values()]);
-    }
-    // Also when nothing is new: what an earlier Hello taught may still be on its way to the disk.
-    await this.#remembered;
+  /**
+   * Judges a Hello, one at a time: each by what all earlier ones have taught. What it teaches is durable when this resolves, before anything of
+   * that peer counts. Rejects if the storage fails.
+   */
+  admit(hello: Hello): Promise<GateVerdict> {
+    const verdict = this.#lastJudged.then(() => this.#judge(hello));
+    this.#lastJudged = verdict.catch(() => {});
     return verdict;
   }
 
-  /** @returns whether the peer's client endpoint has changed. */
-  nowConnected(peer: Hello): boolean {
-    this.#connected.set(peer.nodeId, peer);
-    const before = this.#clientEndpoints.get(peer.nodeId);
-    if (peer.clientEndpoint === undefined) this.#clientEndpoints.delete(peer.nodeId);
-    else this.#clientEndpoints.set(peer.nodeId, peer.clientEndpoint);
-    return before !== peer.clientEndpoint;
+  /** Resolves, and never rejects, once no Hello is being judged. */
+  async idle(): Promise<void> {
+    await this.#lastJudged;
   }
 
-  disconnected(nodeId: NodeId): void {
+  connect(peer: Hello): void {
+    this.#connected.add(peer.nodeId);
+    const { clientEndpoint } = peer;
+    // It comes from outside, and goes on to clients.
+    if (clientEndpoint === undefined || !isEndpoint(clientEndpoint))
+      this.#clientEndpoints.delete(peer.nodeId);
+    else this.#clientEndpoints.set(peer.nodeId, clientEndpoint);
+  }
+
+  disconnect(nodeId: NodeId): void {
     this.#connected.delete(nodeId);
+  }
+
+  async #judge(hello: Hello): Promise<GateVerdict> {
+    const { config, configHash } = this.#core;
+    const verdict = judgeHello(hello, {
+      identity: this.#storage.identity,
+      config,
+      configHash,
+      memory: this.#memory,
+    });
+    if (verdict.kind === 'admit' && verdict.memory !== this.#memory) {
+      await this.#storage.rememberPeers(identitiesOf(verdict.memory));
+      this.#memory = verdict.memory;
+    }
+    return verdict;
   }
 }

@@ -5,28 +5,29 @@ export interface TickerOptions {
   readonly clock: Clock;
   readonly nextTurn: NextTurn;
   readonly tickMs: number;
-  /** A tick that comes this much later than it was due is told as late, in ms. */
+  /** A tick that comes more than this after it was due is told as late, in ms. */
   readonly lateMs: number;
   readonly onTick: (tick: { readonly late: boolean }) => void;
 }
 
 /**
- * Ticks every `tickMs`, at most once per turn of the event loop: a stall is followed by one late tick, never by a burst. After a stall,
- * timers run before sockets; a tick that finds itself late therefore waits for the sockets to be read first.
+ * Ticks every `tickMs`, at most once per turn of the event loop: a stall is followed by one tick, told as late if it was long, never by a burst. After a
+ * stall, timers run before sockets; a tick that finds itself overdue by a tick or more therefore waits until the sockets have been read.
  */
 export class Ticker {
   readonly #options: TickerOptions;
   #timer: Timer | undefined;
   #running = false;
-  #lastTickMs = 0;
+  #dueMs = 0;
 
   constructor(options: TickerOptions) {
     this.#options = options;
   }
 
+  /** The first tick is due `tickMs` from now. */
   start(): void {
     this.#running = true;
-    this.#lastTickMs = this.#options.clock.monotonicMs();
+    this.#dueMs = this.#options.clock.monotonicMs() + this.#options.tickMs;
     this.#arm();
   }
 
@@ -36,22 +37,27 @@ export class Ticker {
     this.#timer?.cancel();
   }
 
+  /** How far the present tick is past its time, in ms; negative before it. */
+  get #overdueMs(): number {
+    return this.#options.clock.monotonicMs() - this.#dueMs;
+  }
+
   #arm(): void {
-    const { clock, tickMs } = this.#options;
-    this.#timer = clock.setTimer(tickMs, () => this.#onTimer());
+    this.#timer = this.#options.clock.setTimer(Math.max(0, -this.#overdueMs), () => this.#onTimer());
   }
 
   #onTimer(): void {
-    const { clock, nextTurn, tickMs } = this.#options;
-    const overdueMs = clock.monotonicMs() - this.#lastTickMs - tickMs;
-    if (overdueMs > tickMs) nextTurn(() => this.#tick(overdueMs));
-    else this.#tick(overdueMs);
+    if (this.#overdueMs >= this.#options.tickMs) this.#options.nextTurn(() => this.#tick());
+    else this.#tick();
   }
 
-  #tick(overdueMs: number): void {
+  #tick(): void {
     if (!this.#running) return;
-    this.#lastTickMs = this.#options.clock.monotonicMs();
-    this.#options.onTick({ late: overdueMs > this.#options.lateMs });
-    if (this.#running) this.#arm();
+    const { clock, lateMs, onTick, tickMs } = this.#options;
+    const overdueMs = this.#overdueMs;
+    // Small delays are made up for, so that ticks keep their pace; ticks that were missed altogether are not.
+    this.#dueMs = overdueMs < tickMs ? this.#dueMs + tickMs : clock.monotonicMs() + tickMs;
+    this.#arm();
+    onTick({ late: overdueMs > lateMs });
   }
 }
