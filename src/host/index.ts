@@ -2,6 +2,7 @@ export type { HostHealth, HostStatus, HostStopReason, StandaloneHostEvents } fro
 export { describeHostStop } from './host-status.js';
 export type { HighWaterNode, ProposingNode } from './node-high-water-host.js';
 export { NodeHighWaterHost } from './node-high-water-host.js';
+export type { HostJournalOptions, HostTransportOptions, StandaloneHostOpenOptions } from './open-parts.js';
 export { StandaloneHost } from './standalone-host.js';
 export type {
   StandaloneHostSeams,

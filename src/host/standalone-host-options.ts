@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import { DEFAULT_CHUNK_ITEMS, SnapshotPolicy } from '../apply/index.js';
 import { type PaxosDriverOptions, paxosDriverLimitsSchema } from '../driver/index.js';
-import { InvalidInputError, parseInput } from '../errors/index.js';
+import { parseInput } from '../errors/index.js';
 import type { HighWaterCommand, HighWaterSnapshot } from '../high-water/index.js';
-import { nodeTuningSchema, type PaxosNodeOptions } from '../node/index.js';
-import type { Clock, Logger, NextTurn, Random } from '../runtime/index.js';
+import { type NodeTuning, nodeTuningSchema, type PaxosNodeOptions } from '../node/index.js';
+import type { Clock, Logger, NextTurn } from '../runtime/index.js';
 
 /** After how many folded records the standalone host compacts its log, unless its options say otherwise. */
 export const DEFAULT_SNAPSHOT_EVERY = 1024;
@@ -27,7 +27,7 @@ type NodeOptions = PaxosNodeOptions<HighWaterCommand, HighWaterSnapshot>;
 
 /** How a standalone host works; all of it has defaults. */
 export interface StandaloneHostTuning
-  extends Omit<NodeOptions, 'storage' | 'transport' | 'clock' | 'random' | 'logger' | 'nextTurn'>,
+  extends NodeTuning,
     Pick<PaxosDriverOptions, 'callTimeoutMs' | 'maxPendingCalls'> {
   /**
    * When the log is compacted. A policy has memory: each host needs one of its own. Default: every 1,024 records. With `disabled()` the log grows for
@@ -41,7 +41,6 @@ export interface StandaloneHostTuning
 /** The seams of a standalone host to the world; production leaves them out. */
 export interface StandaloneHostSeams {
   readonly clock?: Clock;
-  readonly random?: Random;
   /** Default: silent. */
   readonly logger?: Logger;
   readonly nextTurn?: NextTurn;
@@ -63,18 +62,5 @@ export type HostTuning = z.output<typeof tuningSchema>;
  * @throws {InvalidInputError} naming the field, also for an option that does not exist.
  */
 export function parseHostTuning(tuning: StandaloneHostTuning): HostTuning {
-  const parsed = parseInput(tuningSchema, tuning, 'host options');
-  if (parsed.clientEndpoint !== undefined) checkEndpoint('clientEndpoint', parsed.clientEndpoint);
-  return parsed;
-}
-
-/**
- * Checks that `endpoint` is a scheme-less `host:port`; the host can be a name, an IPv4 address, or an IPv6 address in brackets.
- * @throws {InvalidInputError} naming the field.
- */
-export function checkEndpoint(field: string, endpoint: string): void {
-  const [, port] = /^(?:\[[0-9a-fA-F:.]+\]|[^\s:/[\]@]+):([0-9]{1,5})$/.exec(endpoint) ?? [];
-  if (port === undefined || Number(port) > 65_535) {
-    throw new InvalidInputError(`host options.${field}`, endpoint, 'must be host:port, without a scheme');
-  }
+  return parseInput(tuningSchema, tuning, 'host options');
 }

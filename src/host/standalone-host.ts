@@ -1,9 +1,9 @@
 import { EventEmitter } from 'eventemitter3';
-import { ApplyEngine, ApplyTask, SnapshotPolicy } from '../apply/index.js';
+import { ApplyEngine, ApplyTask, type DecidedLog, SnapshotPolicy } from '../apply/index.js';
 import { PaxosDriver } from '../driver/index.js';
 import { TsoracleError } from '../errors/index.js';
 import { ApplyState, type HighWaterCommand, type HighWaterSnapshot } from '../high-water/index.js';
-import { type NodeTuning, PaxosNode } from '../node/index.js';
+import { type NodeTuning, PaxosNode, type StopReason } from '../node/index.js';
 import { emitGuarded, type Logger, silentLogger, withResolvers } from '../runtime/index.js';
 import {
   describeHostStop,
@@ -14,6 +14,7 @@ import {
   type StandaloneHostEvents,
 } from './host-status.js';
 import { type HighWaterNode, NodeHighWaterHost } from './node-high-water-host.js';
+import { openParts, type StandaloneHostOpenOptions } from './open-parts.js';
 import {
   type HostTuning,
   parseHostTuning,
@@ -53,10 +54,9 @@ export class StandaloneHost implements AsyncDisposable {
    * closed storage and transport then.
    */
   static async start(options: StandaloneHostStartOptions): Promise<StandaloneHost> {
-    const { storage, transport, clock, random, logger, nextTurn, ...tuning } = options;
+    const { storage, transport, clock, logger, nextTurn, ...tuning } = options;
     const seams: StandaloneHostSeams = {
       ...(clock === undefined ? {} : { clock }),
-      ...(random === undefined ? {} : { random }),
       ...(nextTurn === undefined ? {} : { nextTurn }),
       logger: logger ?? silentLogger,
     };
@@ -74,6 +74,16 @@ export class StandaloneHost implements AsyncDisposable {
       else await Promise.allSettled([transport.close(), storage.close()]);
       throw error;
     }
+  }
+
+  /**
+   * Opens a data directory that `init` has made, and starts a host on it that talks to its peers over TCP.
+   *
+   * Rejects as {@link start} does; with `InvalidInputError` or `StorageError` if the directory cannot be opened; with `TransportError` for plaintext that could leave
+   * this machine, unless that is allowed. Nothing is left open then.
+   */
+  static async open(options: StandaloneHostOpenOptions): Promise<StandaloneHost> {
+    return await StandaloneHost.start(await openParts(options));
   }
 
   private constructor(node: HighWaterNode, tuning: HostTuning, seams: StandaloneHostSeams) {
@@ -120,6 +130,11 @@ export class StandaloneHost implements AsyncDisposable {
     }
   }
 
+  /** The decided log, read-only; see `DecidedLog`. It can be read in any state. */
+  get log(): DecidedLog<HighWaterCommand, HighWaterSnapshot> {
+    return this.#node.log;
+  }
+
   status(): HostStatus {
     const { pendingCalls, streamsRefused } = this.driver;
     return {
@@ -157,6 +172,7 @@ export class StandaloneHost implements AsyncDisposable {
   async #run(): Promise<void> {
     this.#engine.recover();
     this.#node.events.on('leadership', this.#onLeadership);
+    this.#node.events.on('stopped', this.#onNodeStopped);
     this.#task.start();
     await this.#node.start();
     if (this.#stopReason !== undefined) {
@@ -171,10 +187,12 @@ export class StandaloneHost implements AsyncDisposable {
     // A node that stops tells that nobody leads before it tells that it has stopped. Its waits must end as those of a dead apply path, not as those of a
     // leadership that was lost.
     const { stopped } = this.#node.status();
-    if (stopped !== undefined) this.#end({ kind: 'nodeStopped', reason: stopped });
+    if (stopped !== undefined) this.#onNodeStopped(stopped);
     this.#port.changed();
     emitGuarded(this.events, 'leadership', [this.#port.leadership()], (error) => this.#listenerFailed(error));
   };
+
+  readonly #onNodeStopped = (reason: StopReason): void => this.#end({ kind: 'nodeStopped', reason });
 
   /** The one end of a host, whatever the reason. The first reason stays. */
   #end(reason: HostStopReason): void {
@@ -192,6 +210,7 @@ export class StandaloneHost implements AsyncDisposable {
     await this.#task.stop();
     await this.#node.stop();
     this.#node.events.off('leadership', this.#onLeadership);
+    this.#node.events.off('stopped', this.#onNodeStopped);
     this.#resolveStopped(reason);
   }
 

@@ -1,11 +1,16 @@
 import type { ConsensusDriver, Epoch, LeaderState } from '../../src/consensus/index.js';
-import type { HighWaterCommand, HighWaterSnapshot } from '../../src/high-water/index.js';
+import {
+  type HighWaterCommand,
+  type HighWaterSnapshot,
+  highWaterCommandCodec,
+  highWaterSnapshotCodec,
+} from '../../src/high-water/index.js';
 import { StandaloneHost, type StandaloneHostStartOptions } from '../../src/host/index.js';
 import type { ClusterConfig, NodeId } from '../../src/omnipaxos/index.js';
 import { MemoryDisk, type MemoryStorageOptions, openMemoryStorage } from '../../src/storage/index.js';
 import { SeededRandom } from '../../src/testing/seeded-random.js';
 import { settleMicrotasks, VirtualClock } from '../../src/testing/virtual-clock.js';
-import { TestNetwork } from './test-network.js';
+import { MemoryNetwork } from '../../src/transport/index.js';
 
 export type HostOptions = Omit<StandaloneHostStartOptions, 'storage' | 'transport'> & {
   readonly storage?: MemoryStorageOptions;
@@ -14,7 +19,10 @@ export type HostOptions = Omit<StandaloneHostStartOptions, 'storage' | 'transpor
 /** Hosts on virtual time, with disks that survive them. */
 export class HostCluster implements AsyncDisposable {
   readonly clock = new VirtualClock();
-  readonly network = new TestNetwork<HighWaterCommand, HighWaterSnapshot>(this.clock);
+  readonly network = new MemoryNetwork<HighWaterCommand, HighWaterSnapshot>({
+    clock: this.clock,
+    codecs: { entry: highWaterCommandCodec, snapshot: highWaterSnapshotCodec },
+  });
   readonly disks = new Map<NodeId, MemoryDisk<HighWaterCommand, HighWaterSnapshot>>();
   readonly hosts = new Map<NodeId, StandaloneHost>();
   readonly nextTurn = (callback: () => void): void => void this.clock.setTimer(0, callback);
@@ -59,7 +67,7 @@ export class HostCluster implements AsyncDisposable {
   /** The power of one machine fails: what was not synced is lost. */
   async crash(nodeId: NodeId): Promise<void> {
     const host = this.host(nodeId);
-    this.network.cut(nodeId);
+    this.network.kill(nodeId);
     this.disk(nodeId).crash();
     this.hosts.delete(nodeId);
     // What is left of the process; its storage never answers any more, so its end is not awaited.

@@ -25,19 +25,19 @@ export async function standaloneHarness(): Promise<DriverHarness> {
   await cluster.leader(OTHERS);
 
   const lose = async (): Promise<void> => {
-    cluster.network.cut(NODE);
+    cluster.network.isolate(NODE, true);
     endStall();
     await cluster.leader([NODE]);
-    await cluster.network.heal(NODE);
+    cluster.network.isolate(NODE, false);
     await cluster.until(() => (cluster.host(NODE).status().leadership.role === 'leader' ? undefined : true));
   };
   const regain = async (): Promise<void> => {
     for (;;) {
       const { nodeId } = await cluster.leader();
       if (nodeId === NODE) return;
-      cluster.network.cut(nodeId);
+      cluster.network.isolate(nodeId, true);
       await cluster.leader([nodeId]);
-      await cluster.network.heal(nodeId);
+      cluster.network.isolate(nodeId, false);
       await cluster.pass(300);
     }
   };

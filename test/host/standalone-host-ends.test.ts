@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { DrainError, SnapshotPolicy } from '../../src/apply/index.js';
-import { toEpoch } from '../../src/consensus/index.js';
+import { type Lease, toEpoch } from '../../src/consensus/index.js';
 import { InvalidInputError } from '../../src/errors/index.js';
 import {
   ballotFromEpoch,
@@ -9,10 +9,10 @@ import {
 } from '../../src/high-water/index.js';
 import { type HostHealth, StandaloneHost } from '../../src/host/index.js';
 import { PaxosNode } from '../../src/node/index.js';
-import { openMemoryStorage } from '../../src/storage/index.js';
+import { type MemoryStorageOptions, openMemoryStorage } from '../../src/storage/index.js';
 import { settleMicrotasks } from '../../src/testing/virtual-clock.js';
 import { recordingLogger } from '../driver/recording-logger.js';
-import { watch } from '../driver/settlement.js';
+import { type Settlement, watch } from '../driver/settlement.js';
 import { HostCluster } from './host-cluster.js';
 
 /** What no node of this version proposes, and none can fold. */
@@ -23,56 +23,66 @@ const POISON: HighWaterCommand = {
   id: { directoryId: '00000000000000ee', incarnation: 1, seq: 1 },
 };
 
-/** A node of the cluster that runs no host. */
+/** A node of the cluster that runs no host, and so folds nothing. */
 async function bareNode(
   cluster: HostCluster,
   nodeId: number,
+  storage: MemoryStorageOptions = {},
 ): Promise<PaxosNode<HighWaterCommand, HighWaterSnapshot>> {
   const node = new PaxosNode<HighWaterCommand, HighWaterSnapshot>({
-    storage: openMemoryStorage(cluster.disk(nodeId)),
+    storage: openMemoryStorage(cluster.disk(nodeId), storage),
     transport: cluster.network.transport(nodeId),
     clock: cluster.clock,
     nextTurn: cluster.nextTurn,
   });
   await node.start();
+  await cluster.until(() => (node.leadership().role === 'leader' ? true : undefined));
   return node;
 }
 
 describe('standalone host: apply path fails', () => {
   // A09
   test('leader cannot fold a decided entry, waiting calls are permanent, the host ends and the reason is told', async () => {
-    await using cluster = new HostCluster([1, 2]);
-    await cluster.start([1], { priority: 9 });
-    const other = await bareNode(cluster, 2);
-    const { host, epoch } = await cluster.leader();
+    await using cluster = new HostCluster([1]);
+    let stalled = false;
+    const completeLater = (done: () => void): void => void (stalled || queueMicrotask(done));
+    const node = await bareNode(cluster, 1, { completeLater });
+    stalled = true;
+    node.append(POISON, { forward: false });
+    await settleMicrotasks();
+    // The power fails when the entry is on the disk but not decided: the next life will decide it.
+    cluster.network.kill(1);
+    cluster.disk(1).crash({ keepUnsynced: Number.POSITIVE_INFINITY });
+    void node.stop();
+
+    await cluster.start([1]);
+    const host = cluster.host(1);
     const { driver } = host;
-    expect(await cluster.drive(driver.persistHighWater(100, epoch))).toBe(100);
-    await cluster.until(() => (other.leadership().role === 'follower' ? true : undefined));
-    const stream = driver.leadershipEvents();
-    const first = await stream.next();
     const health: HostHealth[] = [];
     host.events.on('health', (state) => health.push(state));
-    other.append(POISON, { forward: true });
-    await cluster.pass(1); // The entry is on its way to the leader: it comes before these in the log.
-    const calls = [watch(driver.persistHighWater(200, epoch)), watch(driver.loadHighWater())];
-    await cluster.drive(Promise.all(calls.map((call) => call.ended)));
-    expect(calls.map((call) => call.outcome)).toEqual(['permanent', 'permanent']);
-    expect(first.done !== true && first.value.role === 'leader' && first.value.lease.isValid()).toBe(false);
-    expect(await stream.next()).toMatchObject({ value: { role: 'unknown' } });
+    const calls: Settlement[] = [];
+    let lease: Lease | undefined;
+    host.events.on('leadership', (state) => {
+      if (state.role !== 'leader') return;
+      ({ lease } = state);
+      calls.push(watch(driver.persistHighWater(200, state.epoch)), watch(driver.loadHighWater()));
+      expect(lease.isValid()).toBe(true);
+    });
     expect(await cluster.drive(host.stopped)).toMatchObject({ kind: 'applyFailed' });
+    await settleMicrotasks();
+    expect(calls.map((call) => call.outcome)).toEqual(['permanent', 'permanent']);
+    expect(lease?.isValid()).toBe(false);
     expect(health).toMatchObject([{ state: 'stopped', reason: { kind: 'applyFailed' } }]);
     expect(host.status()).toMatchObject({ health: { state: 'stopped' }, leadership: { role: 'unknown' } });
     const late = watch(driver.loadHighWater());
     await late.ended;
     expect(late.outcome).toBe('permanent');
-    await cluster.drive(other.stop());
   });
 
   // A09
   test('entry that cannot be folded is in the log at the start, the start rejects and gives everything back', async () => {
     await using cluster = new HostCluster([1]);
     const node = await bareNode(cluster, 1);
-    await cluster.until(() => (node.leadership().role === 'leader' ? true : undefined));
     node.append(POISON, { forward: false });
     await cluster.until(() => (node.log.decidedIdx > 0 ? true : undefined));
     await cluster.drive(node.stop());
@@ -104,6 +114,22 @@ describe('standalone host: its node stops', () => {
     await cluster.close(1);
     expect(host.health()).toMatchObject({ state: 'stopped', reason: { kind: 'nodeStopped' } });
     expect(cluster.clock.armedTimers).toBe(0);
+  });
+
+  test('disk fails before anybody has led, the reason is told', async () => {
+    await using cluster = new HostCluster([1, 2]);
+    const error = new Error('EIO');
+    let fails = false;
+    await cluster.start([1, 2], {
+      storage: { inject: () => (fails ? { error, stage: 'write' } : undefined) },
+    });
+    fails = true;
+    const host = cluster.host(1);
+    expect(await cluster.drive(host.stopped)).toMatchObject({
+      kind: 'nodeStopped',
+      reason: { kind: 'storageFailed', error },
+    });
+    expect(host.health().state).toBe('stopped');
   });
 
   test('transport cannot be started, the start rejects with its error and gives everything back', async () => {

@@ -1,8 +1,25 @@
 import { describe, expect, test } from 'vitest';
 import { SnapshotPolicy } from '../../src/apply/index.js';
+import { type ConsensusDriver, ConsensusError, type Epoch } from '../../src/consensus/index.js';
 import { settleMicrotasks } from '../../src/testing/virtual-clock.js';
 import { watch } from '../driver/settlement.js';
 import { HostCluster } from './host-cluster.js';
+
+/** Asks whoever leads, again after each change of leadership, until one answers. */
+async function answered(
+  cluster: HostCluster,
+  call: (driver: ConsensusDriver, epoch: Epoch) => Promise<number>,
+): Promise<{ readonly value: number; readonly nodeId: number }> {
+  for (;;) {
+    const { nodeId, host, epoch } = await cluster.leader();
+    try {
+      return { nodeId, value: await cluster.drive(call(host.driver, epoch)) };
+    } catch (error) {
+      if (!ConsensusError.is(error) || error.code === 'permanent') throw error;
+      await cluster.pass(10);
+    }
+  }
+}
 
 describe('standalone host: one node', () => {
   test('started on a new directory, elects itself, advances and loads', async () => {
@@ -61,7 +78,6 @@ describe('standalone host: one node', () => {
     const { epoch } = await cluster.untilLeads(cluster.host(1).driver);
     await cluster.drive(cluster.host(1).driver.persistHighWater(700, epoch));
     await cluster.crash(1);
-    await cluster.network.heal(1);
     await cluster.start([1]);
     await cluster.untilLeads(cluster.host(1).driver);
     expect(await cluster.drive(cluster.host(1).driver.loadHighWater())).toBe(700);
@@ -93,13 +109,13 @@ describe('standalone host: three nodes', () => {
     await cluster.start();
     const old = await cluster.leader();
     await cluster.drive(old.host.driver.persistHighWater(500, old.epoch));
-    cluster.network.cut(old.nodeId);
+    cluster.network.isolate(old.nodeId, true);
     const call = watch(old.host.driver.persistHighWater(900, old.epoch, { timeoutMs: 60_000 }));
     const successor = await cluster.leader([old.nodeId]);
     expect(successor.epoch > old.epoch).toBe(true);
     expect(await cluster.drive(successor.host.driver.loadHighWater())).toBe(500);
     expect(call.outcome).toBeUndefined();
-    await cluster.network.heal(old.nodeId);
+    cluster.network.isolate(old.nodeId, false);
     await cluster.drive(call.ended);
     expect(call.outcome).toMatch(/^(fenced by|not_leader)/);
     expect(await cluster.drive(successor.host.driver.persistHighWater(600, successor.epoch))).toBe(600);
@@ -111,7 +127,7 @@ describe('standalone host: three nodes', () => {
     await using cluster = new HostCluster([1, 2, 3]);
     await cluster.start();
     const { nodeId, host, epoch } = await cluster.leader();
-    cluster.network.cut(nodeId);
+    cluster.network.isolate(nodeId, true);
     const call = watch(host.driver.persistHighWater(900, epoch, { timeoutMs: 150 }));
     await cluster.pass(150);
     await call.ended;
@@ -136,20 +152,19 @@ describe('standalone host: three nodes', () => {
     await cluster.start();
     let highWater = 0;
     for (let round = 1; round <= 4; round++) {
-      const { nodeId, host, epoch } = await cluster.leader();
-      expect(await cluster.drive(host.driver.loadHighWater())).toBe(highWater);
-      highWater = await cluster.drive(host.driver.persistHighWater(round * 100, epoch));
-      await cluster.crash(nodeId);
-      await cluster.leader();
-      await cluster.network.heal(nodeId);
-      await cluster.start([nodeId]);
+      const { value, nodeId } = await answered(cluster, (driver) => driver.loadHighWater());
+      expect(value).toBe(highWater);
+      const advance = await answered(cluster, (driver, epoch) => driver.persistHighWater(round * 100, epoch));
+      highWater = advance.value;
+      await cluster.crash(advance.nodeId);
+      await cluster.leader([nodeId]);
+      await cluster.start([advance.nodeId]);
     }
   });
 
   // A05, A06
   test('follower was down while the log was compacted, catches up by snapshot', async () => {
     await using cluster = new HostCluster([1, 2, 3]);
-    const start = (nodes: readonly number[]): Promise<void> => cluster.start(nodes);
     for (const nodeId of [1, 2, 3]) {
       await cluster.start([nodeId], { snapshotPolicy: SnapshotPolicy.every(8) });
     }
@@ -157,7 +172,7 @@ describe('standalone host: three nodes', () => {
     const follower = nodeId === 3 ? 2 : 3;
     await cluster.close(follower);
     for (let i = 1; i <= 40; i++) await cluster.drive(host.driver.persistHighWater(i, epoch));
-    await start([follower]);
+    await cluster.start([follower]);
     await cluster.until(() => (cluster.host(follower).status().highWater === 40 ? true : undefined));
     const { apply, node } = cluster.host(follower).status();
     expect(node.core.compactedIdx).toBeGreaterThan(0);
@@ -184,9 +199,9 @@ describe('standalone host: the stream', () => {
     }
     for (let change = 0; change < 3; change++) {
       const { nodeId } = await cluster.leader();
-      cluster.network.cut(nodeId);
+      cluster.network.isolate(nodeId, true);
       await cluster.leader([nodeId]);
-      await cluster.network.heal(nodeId);
+      cluster.network.isolate(nodeId, false);
       await cluster.until(() =>
         cluster.host(nodeId).status().leadership.role === 'follower' ? true : undefined,
       );
