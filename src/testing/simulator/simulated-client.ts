@@ -1,0 +1,116 @@
+import type { NodeId } from '../../omnipaxos/index.js';
+import { type Grant, OracleError, packTimestamp } from '../../oracle/index.js';
+import type { SeededRandom } from '../seeded-random.js';
+import type { TimestampHistory } from './checkers/timestamp-history.js';
+import type { ScheduledEvent, Scheduler } from './scheduler.js';
+import type { SimulatedMachine } from './simulated-machine.js';
+import { InvariantViolation } from './violation.js';
+
+export interface SimulatedClientOptions {
+  readonly scheduler: Scheduler;
+  readonly random: SeededRandom;
+  readonly machines: ReadonlyMap<NodeId, SimulatedMachine>;
+  readonly history: TimestampHistory;
+  /** How often, in ms, and how much a client wants at the most. */
+  readonly pauseMs: number;
+  readonly maxCount: number;
+  readonly report: (violation: InvariantViolation) => void;
+}
+
+const REQUEST_TIMEOUT_MS = 400;
+
+/** A client in a closed loop: asks one node after the other, whoever it thinks leads first, and judges what it is given. */
+export class SimulatedClient {
+  readonly #options: SimulatedClientOptions;
+  #target: NodeId | undefined;
+  #attempt = 0;
+  #timeout: ScheduledEvent | undefined;
+
+  constructor(options: SimulatedClientOptions) {
+    this.#options = options;
+  }
+
+  /** Begins the loop. */
+  start(): void {
+    this.#pause(0);
+  }
+
+  #pause(ms: number): void {
+    this.#options.scheduler.after(ms, () => this.#call());
+  }
+
+  #call(): void {
+    const { history, machines, maxCount, random, scheduler } = this.#options;
+    const machine = machines.get(this.#target ?? random.pick([...machines.keys()]));
+    if (machine === undefined) throw new InvariantViolation('clients know the nodes', String(this.#target));
+    this.#attempt += 1;
+    const attempt = this.#attempt;
+    const call = history.begin();
+    const count = 1 + random.below(maxCount);
+    const isOpen = (): boolean => this.#attempt === attempt;
+    this.#timeout = scheduler.after(REQUEST_TIMEOUT_MS, () => isOpen() && this.#retry(undefined));
+    this.#travel(() => {
+      this.#serve(
+        machine,
+        count,
+        (grant) => {
+          if (!isOpen()) return;
+          const first = packTimestamp(grant.physicalMs, grant.logicalStart);
+          const from = `node ${machine.nodeId} in epoch ${grant.epoch.toString(16)}`;
+          try {
+            history.end(call, first, grant.count, from);
+          } catch (error) {
+            if (!(error instanceof InvariantViolation)) throw error;
+            this.#options.report(error);
+          }
+          this.#target = machine.nodeId;
+          this.#timeout?.cancel();
+          this.#attempt += 1;
+          this.#pause(this.#options.random.between(0, this.#options.pauseMs));
+        },
+        (leader) => isOpen() && this.#retry(leader),
+      );
+    });
+  }
+
+  /** Runs on the node: a process that dies meanwhile answers nobody. */
+  #serve(
+    machine: SimulatedMachine,
+    count: number,
+    onGrant: (grant: Grant) => void,
+    onError: (leader?: NodeId) => void,
+  ): void {
+    const { oracle, life } = machine;
+    if (oracle === undefined) return;
+    if (machine.clock.frozenForMs > 0) {
+      this.#options.scheduler.after(machine.clock.frozenForMs, () => {
+        if (machine.life === life) this.#serve(machine, count, onGrant, onError);
+      });
+      return;
+    }
+    oracle.grant(count, { timeoutMs: REQUEST_TIMEOUT_MS }).then(
+      (grant) => machine.life === life && machine.oracle === oracle && this.#travel(() => onGrant(grant)),
+      (error: unknown) => {
+        if (!(error instanceof OracleError)) {
+          this.#options.report(
+            new InvariantViolation('an oracle rejects with its own errors', String(error)),
+          );
+        }
+        const endpoint = error instanceof OracleError ? error.leader?.endpoint : undefined;
+        const leader = endpoint === undefined ? undefined : Number(/^node-(\d+):/.exec(endpoint)?.[1]);
+        if (machine.life === life) this.#travel(() => onError(leader));
+      },
+    );
+  }
+
+  #retry(leader: NodeId | undefined): void {
+    this.#timeout?.cancel();
+    this.#attempt += 1;
+    this.#target = leader;
+    this.#pause(this.#options.random.between(1, 30));
+  }
+
+  #travel(arrive: () => void): void {
+    this.#options.scheduler.after(this.#options.random.between(0.1, 3), arrive);
+  }
+}

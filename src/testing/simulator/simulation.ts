@@ -1,0 +1,292 @@
+import {
+  type HighWaterCommand,
+  type HighWaterSnapshot,
+  highWaterCommandCodec,
+  highWaterSnapshotCodec,
+} from '../../high-water/index.js';
+import type { ClusterConfig, Message, NodeId } from '../../omnipaxos/index.js';
+import { MemoryNetwork } from '../../transport/index.js';
+import { SeededRandom } from '../seeded-random.js';
+import { Chaos } from './chaos.js';
+import { Advances } from './checkers/advances.js';
+import { Leaderships } from './checkers/leaderships.js';
+import { ReferenceLog } from './checkers/reference-log.js';
+import { checkStableClaim } from './checkers/stable-claims.js';
+import { TimestampHistory } from './checkers/timestamp-history.js';
+import { drawFaultPlan, type FaultPlan } from './fault-plan.js';
+import { Scheduler } from './scheduler.js';
+import { SimulatedClient } from './simulated-client.js';
+import { type DiskFaults, SimulatedMachine } from './simulated-machine.js';
+import { InvariantViolation } from './violation.js';
+
+/** What to simulate. */
+export interface SimulationOptions {
+  /** Decides everything: the same seed gives the same run. */
+  readonly seed: number;
+  /** How many events run under faults; then the faults stop, and the world must come to rest. */
+  readonly steps: number;
+  /** Replaces parts of the plan that the seed draws. */
+  readonly plan?: Partial<FaultPlan>;
+  /** Told of everything that happens, a line at a time. */
+  readonly trace?: (line: string) => void;
+}
+
+/** What a run has done. */
+export interface SimulationReport {
+  readonly seed: number;
+  /** Events, those after the faults included. */
+  readonly steps: number;
+  readonly simulatedMs: number;
+  /** Records decided. */
+  readonly decided: number;
+  readonly messages: number;
+  readonly timestamps: number;
+  readonly leaderships: number;
+  readonly crashes: number;
+  readonly restarts: number;
+  readonly partitions: number;
+  readonly freezes: number;
+  readonly wallSteps: number;
+}
+
+/** A simulated world broke a promise. The message holds everything that is needed to see it again. */
+export class SimulationFailure extends InvariantViolation {
+  readonly seed: number;
+  readonly step: number;
+
+  constructor(violation: InvariantViolation, seed: number, step: number, recent: readonly string[]) {
+    super(
+      violation.invariant,
+      `${violation.message}\nseed ${seed}, step ${step}. Replay: npm run sim -- --seed ${seed} --trace\nlast events:\n  ${recent.join('\n  ')}`,
+    );
+    this.seed = seed;
+    this.step = step;
+  }
+}
+
+const RECENT_EVENTS = 40;
+/** How long a world may take, in virtual ms, from the end of its faults to rest. */
+const REST_WITHIN_MS = 30_000;
+const WALL_START_MS = 1_700_000_000_000;
+
+/**
+ * Runs one simulated cluster: whole nodes (core, runner, storage, apply task, driver, oracle) with simulated clocks, network and disks, and
+ * clients; checks the invariants after every step; then stops the faults and demands that everybody agrees and is served.
+ *
+ * One world at a time per process, please: it shares the event loop, not state.
+ *
+ * Rejects with {@link SimulationFailure}.
+ */
+export async function runSimulation(options: SimulationOptions): Promise<SimulationReport> {
+  const world = new World(options);
+  return world.run(options.steps);
+}
+
+class World {
+  readonly #options: SimulationOptions;
+  readonly #scheduler = new Scheduler();
+  readonly #plan: FaultPlan;
+  readonly #reference = new ReferenceLog();
+  readonly #leaderships = new Leaderships();
+  readonly #history = new TimestampHistory();
+  readonly #advances = new Advances();
+  readonly #machines = new Map<NodeId, SimulatedMachine>();
+  readonly #network: MemoryNetwork<HighWaterCommand, HighWaterSnapshot>;
+  readonly #disk: DiskFaults;
+  readonly #chaos: Chaos;
+  readonly #random: SeededRandom;
+  #faulty = true;
+  #messages = 0;
+  #steps = 0;
+  #violation: InvariantViolation | undefined;
+  readonly #recent: string[] = [];
+
+  constructor(options: SimulationOptions) {
+    this.#options = options;
+    this.#random = new SeededRandom(options.seed);
+    this.#plan = { ...drawFaultPlan(this.#random), ...options.plan };
+    this.#disk = { syncMs: this.#plan.syncMs, failure: this.#plan.diskFailure };
+    const networkRandom = this.#random.fork();
+    const lastArrivalMs = new Map<string, number>();
+    this.#network = new MemoryNetwork({
+      clock: { setTimer: (delayMs, callback) => this.#scheduler.after(delayMs, callback) },
+      codecs: { entry: highWaterCommandCodec, snapshot: highWaterSnapshotCodec },
+      route: (message) => this.#route(message, networkRandom, lastArrivalMs),
+      onSend: (message) => this.#onSend(message),
+    });
+    this.#makeMachines();
+    const trace = (nodeId: NodeId, event: string): void => this.#trace(nodeId, event);
+    this.#chaos = new Chaos({
+      scheduler: this.#scheduler,
+      random: this.#random.fork(),
+      plan: this.#plan,
+      machines: this.#machines,
+      network: this.#network,
+      trace,
+    });
+  }
+
+  async run(steps: number): Promise<SimulationReport> {
+    for (const machine of this.#machines.values()) machine.boot();
+    this.#startClients();
+    this.#chaos.start();
+    while (this.#steps < steps) await this.#step();
+    await this.#comeToRest();
+    return {
+      seed: this.#options.seed,
+      steps: this.#steps,
+      simulatedMs: Math.floor(this.#scheduler.nowMs),
+      decided: this.#reference.length,
+      messages: this.#messages,
+      timestamps: this.#history.count,
+      leaderships: this.#leaderships.count,
+      ...this.#chaos.counters,
+    };
+  }
+
+  #makeMachines(): void {
+    const nodes = Array.from({ length: this.#plan.nodes }, (_, index) => index + 1);
+    const config: ClusterConfig = { configId: 1, nodes, leaseMs: 0, maxClockDrift: 0.01 };
+    for (const nodeId of nodes) {
+      const machine = new SimulatedMachine(
+        nodeId,
+        {
+          scheduler: this.#scheduler,
+          network: this.#network,
+          config,
+          clusterId: `world-${this.#options.seed}`,
+          disk: this.#disk,
+          reference: this.#reference,
+          leaderships: this.#leaderships,
+          advances: this.#advances,
+          snapshotEvery: this.#plan.snapshotEvery,
+          windowAheadMs: this.#plan.windowAheadMs,
+          report: (violation) => this.#report(violation),
+          trace: (id, event) => this.#trace(id, event),
+        },
+        this.#random.fork(),
+        {
+          rate: 1 + this.#random.between(-1, 1) * this.#plan.clockDrift,
+          wallMs: WALL_START_MS + Math.floor(this.#random.between(-1, 1) * this.#plan.clockSkewMs),
+        },
+      );
+      this.#machines.set(nodeId, machine);
+    }
+  }
+
+  #startClients(): void {
+    for (let index = 0; index < this.#plan.clients; index++) {
+      new SimulatedClient({
+        scheduler: this.#scheduler,
+        random: this.#random.fork(),
+        machines: this.#machines,
+        history: this.#history,
+        pauseMs: this.#random.pick([1, 10, 100]),
+        maxCount: this.#random.pick([1, 10, 1_000]),
+        report: (violation) => this.#report(violation),
+      }).start();
+    }
+  }
+
+  /** One event, all that follows from it in the same turn, and all checks. */
+  async #step(): Promise<void> {
+    this.#scheduler.runNext();
+    this.#steps += 1;
+    await settle();
+    try {
+      for (const machine of this.#machines.values()) machine.check();
+    } catch (error) {
+      if (!(error instanceof InvariantViolation)) throw error;
+      this.#report(error);
+    }
+    if (this.#violation !== undefined) {
+      throw new SimulationFailure(this.#violation, this.#options.seed, this.#steps, this.#recent);
+    }
+  }
+
+  async #comeToRest(): Promise<void> {
+    this.#trace(0, 'the faults stop');
+    this.#faulty = false;
+    this.#disk.failure = 0;
+    this.#disk.syncMs = { min: 0.05, max: 0.3 };
+    this.#chaos.stop();
+    const deadlineMs = this.#scheduler.nowMs + REST_WITHIN_MS;
+    const servedBefore = this.#history.count;
+    while (!this.#isAtRest(servedBefore)) {
+      if (this.#scheduler.nowMs > deadlineMs) {
+        this.#report(
+          new InvariantViolation(
+            'when faults stop, everybody agrees and clients are served',
+            `after ${REST_WITHIN_MS} ms: ${this.#describe()}`,
+          ),
+        );
+      }
+      await this.#step();
+    }
+  }
+
+  #isAtRest(servedBefore: number): boolean {
+    if (this.#history.count <= servedBefore) return false;
+    const hosts = [...this.#machines.values()].map((machine) => machine.host);
+    const leaders = hosts.filter((host) => host?.status().leadership.role === 'leader');
+    return leaders.length === 1 && hosts.every((host) => host?.log.decidedIdx === this.#reference.length);
+  }
+
+  #describe(): string {
+    const lines = [...this.#machines.values()].map((machine) => {
+      const status = machine.host?.status();
+      if (status === undefined) return `node ${machine.nodeId} is down`;
+      const { role, phase, decidedIdx, acceptedIdx } = status.node.core;
+      return `node ${machine.nodeId} is ${role} in ${phase}, decided ${decidedIdx}, accepted ${acceptedIdx}, oracle ${machine.oracle?.state().role}`;
+    });
+    return `${lines.join('; ')}; ${this.#reference.length} decided, ${this.#history.count} timestamps`;
+  }
+
+  #route(
+    message: Message<HighWaterCommand, HighWaterSnapshot>,
+    random: SeededRandom,
+    lastArrivalMs: Map<string, number>,
+  ): readonly number[] {
+    const { loss, duplication, reordering, delayMs } = this.#plan;
+    const baseMs = random.between(delayMs.min, this.#faulty ? delayMs.max : Math.min(delayMs.max, 10));
+    if (!this.#faulty) return [baseMs];
+    if (random.chance(loss)) return [];
+    const key = `${message.from}>${message.to}`;
+    const { nowMs } = this.#scheduler;
+    const inOrderMs = Math.max(baseMs, (lastArrivalMs.get(key) ?? 0) - nowMs);
+    const firstMs = random.chance(reordering) ? baseMs : inOrderMs;
+    lastArrivalMs.set(key, nowMs + firstMs);
+    return random.chance(duplication) ? [firstMs, random.between(0, 50 * delayMs.max)] : [firstMs];
+  }
+
+  #onSend(message: Message<HighWaterCommand, HighWaterSnapshot>): void {
+    this.#messages += 1;
+    const machine = this.#machines.get(message.from);
+    if (machine === undefined) return;
+    if (this.#options.trace !== undefined && !message.body.kind.startsWith('heartbeat')) {
+      this.#trace(message.from, `sends ${message.body.kind} to ${message.to}`);
+    }
+    try {
+      checkStableClaim(message, machine.disk.durable);
+    } catch (error) {
+      if (!(error instanceof InvariantViolation)) throw error;
+      this.#report(error);
+    }
+  }
+
+  #report(violation: InvariantViolation): void {
+    this.#violation ??= violation;
+  }
+
+  #trace(nodeId: NodeId, event: string): void {
+    const line = `${this.#scheduler.nowMs.toFixed(3).padStart(12)} ms  node ${nodeId}  ${event}`;
+    this.#recent.push(line);
+    if (this.#recent.length > RECENT_EVENTS) this.#recent.shift();
+    this.#options.trace?.(line);
+  }
+}
+
+/** Lets every promise reaction that is due run. */
+function settle(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
