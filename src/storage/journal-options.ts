@@ -1,0 +1,134 @@
+import { z } from 'zod';
+import type { ValueCodec } from '../codec/index.js';
+import { InvalidInputError, parseInput } from '../errors/index.js';
+import { type ClusterConfig, clusterConfigSchema, type NodeId, nodeIdSchema } from '../omnipaxos/index.js';
+import { type Logger, type Random, silentLogger, systemRandom } from '../runtime/index.js';
+import type { FileSystem } from './file-system.js';
+import { nodeFileSystem } from './node-file-system.js';
+import { nodeProcessInfo, type ProcessInfo } from './process-info.js';
+
+/** The seams of everything that works on a data directory. */
+export interface DirectorySeams {
+  /** Default: the machine's file system. */
+  readonly fileSystem?: FileSystem;
+  /** Default: the machine's processes. */
+  readonly processInfo?: ProcessInfo;
+  /** Where random ids come from. Default: the machine. */
+  readonly random?: Random;
+}
+
+/** How to make a data directory. */
+export interface InitDataDirectoryOptions extends DirectorySeams {
+  /** Made, with the directories above it, if it is not there; else it must be empty, or left by an `init` that did not come to its end. */
+  readonly dataDir: string;
+  /** Names the cluster: 1 to 255 characters. Nodes of different clusters refuse each other. */
+  readonly clusterId: string;
+  /** A member of `config`, never used before in this cluster. */
+  readonly nodeId: NodeId;
+  /** The cluster's first configuration, the same on every node. */
+  readonly config: ClusterConfig;
+  /** Where the other members listen for their peers, `host:port`: one for each other member; this node's own may be among them. */
+  readonly peerAddresses: ReadonlyMap<NodeId, string>;
+}
+
+/** How to open a data directory. */
+export interface OpenJournalOptions<E, S> extends DirectorySeams {
+  readonly dataDir: string;
+  readonly entryCodec: ValueCodec<E>;
+  readonly snapshotCodec: ValueCodec<S>;
+  /** Default: silent. */
+  readonly logger?: Logger;
+  /**
+   * The size of a segment file, in bytes, unless the state needs more: within [4096, 2^30]. Default 4 MiB. When it is full, the journal goes on in a new
+   * one, which begins with the whole state; with a snapshot it does so when half of it is used.
+   */
+  readonly segmentBytes?: number;
+  /** How many bytes are written and synced together at most, unless one call alone takes more: within [4096, 2^30]. Default 4 MiB. */
+  readonly maxBatchBytes?: number;
+  /**
+   * How many bytes of writes may wait for the disk, in all: within [4096, 2^40]. Default 256 MiB. One write more than that stops the journal with
+   * `storage_overloaded`.
+   */
+  readonly maxPendingBytes?: number;
+}
+
+const dataDirSchema = z
+  .string()
+  .min(1, 'must not be empty')
+  .refine((path) => !path.includes('\0'), 'must be a path');
+
+const initSchema = z.object({
+  dataDir: dataDirSchema,
+  clusterId: z.string().regex(/^[\x21-\x7e]{1,255}$/, 'must be 1 to 255 visible ASCII characters'),
+  nodeId: nodeIdSchema,
+  config: clusterConfigSchema,
+  peerAddresses: z.map(
+    nodeIdSchema,
+    z.string().regex(/^[\x21-\x7e]{1,255}$/, 'must be host:port, 1 to 255 visible ASCII characters'),
+    'must be a Map of node numbers to addresses',
+  ),
+});
+
+const bytes = (max: number, byDefault: number) =>
+  z
+    .number()
+    .int('must be a whole number')
+    .min(4_096, 'must be at least 4096')
+    .max(max, `must be at most ${max}`)
+    .default(byDefault);
+
+const openSchema = z.object({
+  dataDir: dataDirSchema,
+  segmentBytes: bytes(2 ** 30, 4 * 1024 * 1024),
+  maxBatchBytes: bytes(2 ** 30, 4 * 1024 * 1024),
+  maxPendingBytes: bytes(2 ** 40, 256 * 1024 * 1024),
+});
+
+/** The seams with their defaults filled in. */
+export function directorySeams(seams: DirectorySeams): Required<DirectorySeams> {
+  return {
+    fileSystem: seams.fileSystem ?? nodeFileSystem,
+    processInfo: seams.processInfo ?? nodeProcessInfo,
+    random: seams.random ?? systemRandom,
+  };
+}
+
+/** The checked options of `initDataDirectory`. @throws {InvalidInputError} */
+export function parseInitOptions(
+  options: InitDataDirectoryOptions,
+): InitDataDirectoryOptions & Required<DirectorySeams> {
+  const what = 'initDataDirectory';
+  const parsed = parseInput(initSchema, options, what);
+  const members = new Set(parsed.config.nodes);
+  if (!members.has(parsed.nodeId)) {
+    throw new InvalidInputError(`${what}.nodeId`, parsed.nodeId, 'must be a member of config.nodes');
+  }
+  for (const nodeId of parsed.peerAddresses.keys()) {
+    if (members.has(nodeId)) continue;
+    throw new InvalidInputError(`${what}.peerAddresses`, nodeId, 'must hold members of config.nodes only');
+  }
+  for (const nodeId of members) {
+    if (nodeId === parsed.nodeId || parsed.peerAddresses.has(nodeId)) continue;
+    throw new InvalidInputError(
+      `${what}.peerAddresses.${nodeId}`,
+      undefined,
+      'must be there for each other member',
+    );
+  }
+  // zod's output names the same fields; optional ones are never present as undefined (exactOptional in the schema).
+  return { ...(parsed as InitDataDirectoryOptions), ...directorySeams(options) };
+}
+
+/** The checked options of `openJournal`, with defaults. @throws {InvalidInputError} */
+export function parseOpenOptions<E, S>(
+  options: OpenJournalOptions<E, S>,
+): Required<OpenJournalOptions<E, S>> {
+  const parsed = parseInput(openSchema, options, 'openJournal');
+  return {
+    ...parsed,
+    ...directorySeams(options),
+    entryCodec: options.entryCodec,
+    snapshotCodec: options.snapshotCodec,
+    logger: options.logger ?? silentLogger,
+  };
+}

@@ -1,0 +1,141 @@
+import { z } from 'zod';
+import type { Random } from '../runtime/index.js';
+import { checkedCall, readFile, writeNewFile } from './checked-file.js';
+import { UNFINISHED_SUFFIX } from './directory-layout.js';
+import type { FileSystem } from './file-system.js';
+import type { ProcessIdentity, ProcessInfo } from './process-info.js';
+import { StorageError, StorageIoError } from './storage-error.js';
+
+/** What the lock needs of the world. */
+export interface LockSeams {
+  readonly fileSystem: FileSystem;
+  readonly processInfo: ProcessInfo;
+  readonly random: Random;
+}
+
+/** A lock that is held. */
+export interface HeldLock {
+  /** Gives it up, unless somebody else holds it by now. To be called once. */
+  release(): Promise<void>;
+}
+
+const holderSchema = z.strictObject({
+  pid: z.number().int().min(1),
+  startTime: z.string(),
+  machineBootId: z.string(),
+  token: z.string(),
+});
+type Holder = z.output<typeof holderSchema>;
+
+const LOCK_BYTES_MAX = 4_096;
+/** A broken lock is replaced under a second lock, whose holder may have died as well, and so on. */
+const BREAKING_DEPTH_MAX = 4;
+
+/**
+ * Takes the lock of a data directory: a file that names its holder (pid, start time, boot of the machine), made complete under another name and put in
+ * place by `link`, which fails if it is there. A lock whose holder is gone is replaced.
+ *
+ * It keeps two processes of one machine apart. It cannot judge processes that it cannot see: on another machine (a network file system), or in another
+ * container of this machine that has pids of its own.
+ *
+ * @throws {StorageError} `storage_locked` while its holder runs, or if the holder cannot be read.
+ */
+export function acquireLock(path: string, seams: LockSeams): Promise<HeldLock> {
+  return acquire(path, seams, BREAKING_DEPTH_MAX);
+}
+
+/** Who holds the lock, if it is there and its holder runs. For reports. */
+export async function runningHolder(
+  path: string,
+  fileSystem: FileSystem,
+  processInfo: ProcessInfo,
+): Promise<ProcessIdentity | undefined> {
+  const holder = await readHolder(path, fileSystem);
+  return holder === undefined || (await processInfo.isGone(holder)) ? undefined : holder;
+}
+
+async function acquire(path: string, seams: LockSeams, depth: number): Promise<HeldLock> {
+  const { fileSystem, processInfo, random } = seams;
+  const mine: Holder = { ...(await processInfo.self()), token: random.nextId() };
+  const temporary = `${path}.${mine.token}${UNFINISHED_SUFFIX}`;
+  await writeNewFile(fileSystem, temporary, new TextEncoder().encode(JSON.stringify(mine)));
+  try {
+    if (!(await tryLink(temporary, path, fileSystem))) {
+      const stale = await readHolder(path, fileSystem);
+      if (stale === undefined || depth === 0 || !(await processInfo.isGone(stale))) {
+        throw lockedError(path, stale);
+      }
+      await replaceStale(path, stale, temporary, seams, depth);
+    }
+  } finally {
+    await removeIfThere(temporary, fileSystem);
+  }
+  return { release: () => release(path, mine, fileSystem) };
+}
+
+/**
+ * Puts our lock in the place of a stale one. Two processes may find the same stale lock at once: whoever holds the second lock looks again, so that the
+ * other does not replace the lock of the first.
+ */
+async function replaceStale(
+  path: string,
+  stale: Holder,
+  temporary: string,
+  seams: LockSeams,
+  depth: number,
+): Promise<void> {
+  const breaking = await acquire(`${path}.break`, seams, depth - 1);
+  try {
+    const now = await readHolder(path, seams.fileSystem);
+    if (now?.token !== stale.token) throw lockedError(path, now);
+    await checkedCall('rename', temporary, () => seams.fileSystem.rename(temporary, path));
+  } finally {
+    await breaking.release();
+  }
+}
+
+async function release(path: string, mine: Holder, fileSystem: FileSystem): Promise<void> {
+  const holder = await readHolder(path, fileSystem);
+  if (holder?.token === mine.token) await removeIfThere(path, fileSystem);
+}
+
+/** Whether the link was made; false if the name is taken. */
+async function tryLink(temporary: string, path: string, fileSystem: FileSystem): Promise<boolean> {
+  try {
+    await checkedCall('link', path, () => fileSystem.link(temporary, path));
+    return true;
+  } catch (error) {
+    if (error instanceof StorageIoError && error.errno === 'EEXIST') return false;
+    // Whoever took the lock meanwhile has cleared the directory of unfinished files.
+    if (error instanceof StorageIoError && error.errno === 'ENOENT') return false;
+    throw error;
+  }
+}
+
+/** Who the lock names; undefined if there is none, or it cannot be read. */
+async function readHolder(path: string, fileSystem: FileSystem): Promise<Holder | undefined> {
+  try {
+    const text = new TextDecoder().decode(await readFile(fileSystem, path, LOCK_BYTES_MAX));
+    return holderSchema.safeParse(JSON.parse(text)).data;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    if (error instanceof StorageIoError && error.errno === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+async function removeIfThere(path: string, fileSystem: FileSystem): Promise<void> {
+  try {
+    await checkedCall('unlink', path, () => fileSystem.unlink(path));
+  } catch (error) {
+    if (!(error instanceof StorageIoError && error.errno === 'ENOENT')) throw error;
+  }
+}
+
+function lockedError(path: string, holder: Holder | undefined): StorageError {
+  const who =
+    holder === undefined
+      ? 'by a process that the lock does not name. If you know that no process uses the directory, remove this file'
+      : `by process ${holder.pid}, which runs. Stop that process first`;
+  return new StorageError('storage_locked', `${path}: held ${who}`);
+}
