@@ -20,8 +20,10 @@ export function closed(): ConsensusError {
 /**
  * Why a call may not go on at `epoch`.
  * @param state the leadership in this very turn.
- * @param folded the highest epoch folded so far. One above `epoch` means that a later leader is at work, whatever `state` says.
- * @returns undefined as long as this node leads at `epoch`; else `fenced` with the highest epoch known above it, or `not_leader`.
+ * @param folded the highest epoch folded so far. One above `epoch` means that a later leader is at work,
+ * whatever `state` says.
+ * @returns undefined as long as this node leads at `epoch`; else `fenced` with the highest epoch known above
+ * it, or `not_leader`.
  */
 export function lossOfLeadership(
   state: LeaderState,

@@ -3,8 +3,9 @@ import type { ApplyState } from '../high-water/index.js';
 import type { PaxosHighWaterHost } from './paxos-high-water-host.js';
 
 /**
- * What must outlast a driver: the counter of proposals, of which no number is used twice in one life of a host (A02), and whether the host is
- * being driven. A second driver at the same time would hand out a second leadership stream of the same epochs (D04).
+ * What must outlast a driver: the counter of proposals, of which no number is used twice in one life of a
+ * host, and whether the host is being driven. A second driver at the same time would hand out a second
+ * leadership stream of the same epochs.
  */
 export interface HostLife {
   /** The seq of the next proposal; the first of a life is 1. */

@@ -5,17 +5,18 @@ import { LiveLeadershipStream, RefusedLeadershipStream } from './leadership-stre
 
 /** What a channel needs. */
 export interface LeadershipChannelOptions {
-  /** The leadership in this very turn, as one value: role, epoch and lease belong together (D07). */
+  /** The leadership in this very turn, as one value: role, epoch and lease belong together. */
   readonly read: () => LeaderState;
   readonly logger: Logger;
 }
 
 /**
- * One driver's leadership, with at most one live stream. Whoever drives it calls {@link changed} after each change.
+ * One driver's leadership, with at most one live stream. Whoever drives it calls {@link changed} after each
+ * change.
  *
- * The place is taken by {@link open} and freed by the release of that very stream: releasing a stream twice, or late, never
- * frees a newer holder. Epochs never go back: a state whose epoch is below one that was seen before is stale, and is told as
- * `unknown` (D06).
+ * The place is taken by {@link open} and freed by the release of that very stream: releasing a stream twice,
+ * or late, never frees a newer holder. Epochs never go back: a state whose epoch is below one that was seen
+ * before is stale, and is told as `unknown`.
  */
 export class LeadershipChannel {
   readonly #read: () => LeaderState;
@@ -51,7 +52,10 @@ export class LeadershipChannel {
     return state;
   }
 
-  /** The one live stream; or, if there is one already, a stream whose first `next()` rejects with `stream_in_use`. */
+  /**
+   * The one live stream; or, if there is one already, a stream whose first `next()` rejects with
+   * `stream_in_use`.
+   */
   open(): LeadershipStream {
     if (this.#holder !== undefined) {
       this.#refused += 1;

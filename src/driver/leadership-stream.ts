@@ -16,9 +16,10 @@ const DONE: Result = Object.freeze({ done: true, value: undefined });
 /**
  * The stream that a `LeadershipChannel` hands to its one holder.
  *
- * It keeps no queue: it remembers only the last state that it has told, and compares the current one with it. A slow holder
- * so is told the latest state. The lease of a leader state that it tells is valid only as long as the stream is live: whoever
- * has released its stream can no longer serve by it, so that the next holder is the only one who does (D04).
+ * It keeps no queue of states: it remembers only the last one that it has told, and compares the current one
+ * with it, so that a slow holder is told the latest. Calls of `next()` that overlap are answered in order, one
+ * transition each. The lease of a leader state that it tells is valid only as long as the stream is live:
+ * whoever has released its stream can no longer serve by it, so that the next holder is the only one who does.
  */
 export class LiveLeadershipStream implements LeadershipStream {
   readonly #source: LeadershipStreamSource;
@@ -38,7 +39,10 @@ export class LiveLeadershipStream implements LeadershipStream {
     return promise;
   }
 
-  /** Tells the current state to the first call that waits, if there is one and the state is news to the holder. */
+  /**
+   * Tells the current state to the first call that waits, if there is one and the state is news to the
+   * holder.
+   */
   offer(state: LeaderState): void {
     if (!this.#live || this.#waiting.length === 0) return;
     if (this.#told !== undefined && isSameLeadership(this.#told, state)) return;
@@ -74,7 +78,10 @@ export class LiveLeadershipStream implements LeadershipStream {
   }
 }
 
-/** A stream that was refused because another one is live: its first `next()` says so, then it is done. It holds nothing. */
+/**
+ * A stream that was refused because another one is live: its first `next()` says so, then it is done. It
+ * holds nothing.
+ */
 export class RefusedLeadershipStream implements LeadershipStream {
   #told = false;
 

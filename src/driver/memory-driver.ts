@@ -38,9 +38,10 @@ export interface FollowedLeader {
 /**
  * The simplest correct driver: one process, nothing durable, leader from the start.
  *
- * The high-water lives as long as this object. Every call takes effect in the turn in which it is made, so no call ever waits.
- * It is meant for tests and for trying things out: timestamps that it backs may repeat after a restart. Its controls
- * ({@link loseLeadership}, {@link gainLeadership}, {@link lapseLease}, {@link renewLease}) play the part of an election.
+ * The high-water lives as long as this object. Every call takes effect in the turn in which it is made, so no
+ * call ever waits. It is meant for tests and for trying things out: timestamps that it backs may repeat after
+ * a restart. Its controls ({@link loseLeadership}, {@link gainLeadership}, {@link lapseLease},
+ * {@link renewLease}) play the part of an election.
  */
 export class MemoryDriver implements ConsensusDriver {
   readonly #channel: LeadershipChannel;
@@ -93,8 +94,10 @@ export class MemoryDriver implements ConsensusDriver {
   }
 
   /**
-   * Ends the leadership: the lease turns false in this turn. The state becomes that of a follower of `leader`, or `unknown`.
-   * @throws {InvalidInputError} if the epoch of `leader` is below the highest one so far, or is this driver's own.
+   * Ends the leadership: the lease turns false in this turn. The state becomes that of a follower of
+   * `leader`, or `unknown`.
+   * @throws {InvalidInputError} if the epoch of `leader` is below the highest one so far, or is this driver's
+   * own.
    */
   loseLeadership(leader?: FollowedLeader): void {
     if (leader !== undefined) {

@@ -17,7 +17,9 @@ export interface PaxosDriverOptions {
   readonly logger?: Logger;
   /** The deadline of calls that do not name their own, in ms, within [1, 2^31 - 1]. Default 5,000. */
   readonly callTimeoutMs?: number;
-  /** How many calls may wait at a time; one beyond rejects with `transient`. Within [1, 2^20], default 4,096. */
+  /**
+   * How many calls may wait at a time; one beyond rejects with `transient`. Within [1, 2^20], default 4,096.
+   */
   readonly maxPendingCalls?: number;
 }
 

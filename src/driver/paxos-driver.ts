@@ -19,8 +19,9 @@ import type { PaxosHighWaterHost, ProposeResult } from './paxos-high-water-host.
 import { ProposalWaits } from './proposal-waits.js';
 
 /**
- * The consensus driver on a replicated log: an advance is one entry of the log, a load is one barrier in it. Each is answered in the turn in which
- * that very entry is folded, if this node still leads at the epoch of the call then.
+ * The consensus driver on a replicated log: an advance is one entry of the log, a load is one barrier in it.
+ * Each is answered in the turn in which that very entry is folded, if this node still leads at the epoch of
+ * the call then.
  *
  * Whatever a call waits for, it ends in exactly one of these, and leaves no timer and no listener behind:
  *
@@ -80,7 +81,10 @@ export class PaxosDriver implements ConsensusDriver {
     return this.#channel.open();
   }
 
-  /** One barrier, at the epoch that leads when the call begins: what is folded when it is folded is what it answers. */
+  /**
+   * One barrier, at the epoch that leads when the call begins: what is folded when it is folded is what it
+   * answers.
+   */
   async loadHighWater(options: CallOptions = {}): Promise<number> {
     this.#beginCall(options);
     const epoch = this.#leaderEpoch();
@@ -88,7 +92,7 @@ export class PaxosDriver implements ConsensusDriver {
     return await this.#propose({ kind: 'barrier', epoch, id: this.#takeId() }, options);
   }
 
-  /** One advance. Its epoch is checked and it is proposed in one synchronous step (P12). */
+  /** One advance. Its epoch is checked and it is proposed in one synchronous step. */
   async persistHighWater(atLeast: number, epoch: Epoch, options: CallOptions = {}): Promise<number> {
     assertAdvanceInRange(atLeast);
     toEpoch(epoch);
@@ -140,7 +144,10 @@ export class PaxosDriver implements ConsensusDriver {
     return { directoryId, incarnation, seq: this.#life.takeSeq() };
   }
 
-  /** Proposes in the turn of the call, and waits. The wait is there before the proposal, so that no fold can slip between (A03). */
+  /**
+   * Proposes in the turn of the call, and waits. The wait is there before the proposal, so that no fold can
+   * slip between.
+   */
   async #propose(command: HighWaterCommand, { signal, timeoutMs }: CallOptions): Promise<number> {
     this.#endIfLost();
     const result = deferWithDeadline<number>({
@@ -166,7 +173,8 @@ export class PaxosDriver implements ConsensusDriver {
     try {
       return this.#refusalOf(this.#host.propose(command), command.epoch);
     } catch (cause) {
-      // A host must not throw here; whether it has appended the command is not known. The call must end all the same.
+      // A host must not throw here; whether it has appended the command is not known. The call must end all
+      // the same.
       return new ConsensusError('permanent', 'the host failed when it was asked to propose', { cause });
     }
   }
@@ -184,7 +192,10 @@ export class PaxosDriver implements ConsensusDriver {
     }
   }
 
-  /** The error of a call whose leadership, that of `epoch`, is over; undefined as long as this node leads at `epoch`. */
+  /**
+   * The error of a call whose leadership, that of `epoch`, is over; undefined as long as this node leads at
+   * `epoch`.
+   */
   #lossOf(epoch: Epoch): ConsensusError | undefined {
     return lossOfLeadership(this.#host.leadership(), this.#host.applyState.epoch, epoch);
   }
@@ -208,7 +219,10 @@ export class PaxosDriver implements ConsensusDriver {
     if (this.#isOfThisLife(command.id)) this.#waits.folded(command.id.seq, highWater);
   }
 
-  /** The log jumped by a snapshot, which a leader never does within its ballot. What a snapshot covers gets no verdict of its own (A05). */
+  /**
+   * The log jumped by a snapshot, which a leader never does within its ballot. What a snapshot covers gets no
+   * verdict of its own.
+   */
   #restored(): void {
     this.#endIfLost();
     const { directoryId } = this.#host.identity;
@@ -220,7 +234,10 @@ export class PaxosDriver implements ConsensusDriver {
     );
   }
 
-  /** Only proposals of this life answer waits: an earlier life has used the same numbers for other calls (A02). */
+  /**
+   * Only proposals of this life answer waits: an earlier life has used the same numbers for other calls
+   *.
+   */
   #isOfThisLife(id: ProposalId): boolean {
     const { directoryId, incarnation } = this.#host.identity;
     return id.directoryId === directoryId && id.incarnation === incarnation;

@@ -16,28 +16,34 @@ export type ProposeResult =
   | { readonly ok: true }
   /** This node does not lead at the command's epoch. */
   | { readonly ok: false; readonly reason: 'not_leader' }
-  /** Not now: a queue is full, or the configuration is about to change and this node is a member of the next one. */
+  /**
+   * Not now: a queue is full, or the configuration is about to change and this node is a member of the next
+   * one.
+   */
   | { readonly ok: false; readonly reason: 'transient'; readonly detail: string }
   /** Never again on this host: it has stopped, or was removed. */
   | { readonly ok: false; readonly reason: 'permanent'; readonly detail: string };
 
-/** The events of a host. They are told after the state has changed, never from within {@link PaxosHighWaterHost.propose}. */
+/**
+ * The events of a host. They are told after the state has changed, never from within
+ * {@link PaxosHighWaterHost.propose}.
+ */
 export interface PaxosHighWaterHostEvents {
   /** Leadership or apply failure may have changed: ask again. */
   readonly change: () => void;
 }
 
 /**
- * The port between `PaxosDriver` and whatever replicates its commands: small and synchronous. All waits, ids, deadlines,
- * fencing and the leadership stream live in the driver.
+ * The port between `PaxosDriver` and whatever replicates its commands: small and synchronous. All waits, ids,
+ * deadlines, fencing and the leadership stream live in the driver.
  *
  * ## What implementors guarantee
  *
- * 1. `propose` appends in the same synchronous turn, and only if this node leads in exactly the command's epoch at that moment; it
- *    never forwards.
+ * 1. `propose` appends in the same synchronous turn, and only if this node leads in exactly the command's
+ *    epoch at that moment; it never forwards.
  * 2. Every decided command is folded into `applyState` exactly once per life, in log order.
- * 3. `leadership()` is up to date in the turn of each `applied` event and of each `change` event: leadership is given up before anything that
- *    a later leader wrote is folded.
+ * 3. `leadership()` is up to date in the turn of each `applied` event and of each `change` event: leadership
+ *    is given up before anything that a later leader wrote is folded.
  */
 export interface PaxosHighWaterHost {
   readonly identity: HostIdentity;

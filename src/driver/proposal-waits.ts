@@ -10,8 +10,8 @@ interface ProposalWait {
 /**
  * The calls that wait for their own proposals, all of one leadership's life, by the seq of the proposal.
  *
- * Proposals of one leadership are in its log in the order of their seq, so a seq that is folded says of every lower one whether it was folded before
- * or dropped. Ending a wait frees its timer and its abort listener.
+ * Proposals of one leadership are in its log in the order of their seq, so a seq that is folded says of every
+ * lower one whether it was folded before or dropped. Ending a wait frees its timer and its abort listener.
  */
 export class ProposalWaits {
   /** In ascending order of seq: that is the order in which they are added. */
@@ -32,9 +32,9 @@ export class ProposalWaits {
   }
 
   /**
-   * The command `seq` has been folded and has taken effect. It ends its own wait, and every earlier one: a barrier is satisfied by any
-   * later command, since everything before its call has been folded now; an advance only by its own id, so an earlier one that
-   * still waits was dropped (A04).
+   * The command `seq` has been folded and has taken effect. It ends its own wait, and every earlier one: a
+   * barrier is satisfied by any later command, since everything before its call has been folded now; an
+   * advance only by its own id, so an earlier one that still waits was dropped.
    */
   folded(seq: number, highWater: number): void {
     for (const [waitingSeq, { kind, result }] of this.#waits) {

@@ -8,7 +8,9 @@ export type HostStopReason =
   | { readonly kind: 'closed' }
   /** The node has stopped by itself. */
   | { readonly kind: 'nodeStopped'; readonly reason: StopReason }
-  /** A decided entry could not be folded. The node has been stopped: it could neither serve nor lead others. */
+  /**
+   * A decided entry could not be folded. The node has been stopped: it could neither serve nor lead others.
+   */
   | { readonly kind: 'applyFailed'; readonly error: Error };
 
 /** Whether a host can do its work. Who leads is no matter of health: see `HostStatus.leadership`. */

@@ -30,7 +30,10 @@ export type HostJournalOptions = Pick<
 
 /** A standalone host on a data directory and TCP. */
 export interface StandaloneHostOpenOptions extends StandaloneHostTuning, StandaloneHostSeams {
-  /** A data directory that `init` has made. It says which node of which cluster this is, and where its peers are. */
+  /**
+   * A data directory that `init` has made. It says which node of which cluster this is, and where its peers
+   * are.
+   */
   readonly dataDir: string;
   /** `host:port` on which this node listens for its peers; port 0 takes any free one. */
   readonly peerListen: string;
@@ -42,7 +45,8 @@ export interface StandaloneHostOpenOptions extends StandaloneHostTuning, Standal
 
 /**
  * Opens what a standalone host works on. All options are checked before the directory is touched.
- * @throws {InvalidInputError} naming the field; {@link StorageError}; {@link TransportError}. The directory is closed again then.
+ * @throws {InvalidInputError} naming the field; {@link StorageError}; {@link TransportError}. The directory
+ * is closed again then.
  */
 export async function openParts(options: StandaloneHostOpenOptions): Promise<StandaloneHostStartOptions> {
   const { dataDir, peerListen, transport = {}, journal, random, ...rest } = options;

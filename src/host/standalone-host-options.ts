@@ -30,11 +30,14 @@ export interface StandaloneHostTuning
   extends NodeTuning,
     Pick<PaxosDriverOptions, 'callTimeoutMs' | 'maxPendingCalls'> {
   /**
-   * When the log is compacted. A policy has memory: each host needs one of its own. Default: every 1,024 records. With `disabled()` the log grows for
-   * as long as the cluster lives, in memory too.
+   * When the log is compacted. A policy has memory: each host needs one of its own. Default: every 1,024
+   * records. With `disabled()` the log grows for as long as the cluster lives, in memory too.
    */
   readonly snapshotPolicy?: SnapshotPolicy;
-  /** How many decided records are folded at most before the event loop turns: within [1, 1,000,000]. Default 256. */
+  /**
+   * How many decided records are folded at most before the event loop turns: within [1, 1,000,000]. Default
+   * 256.
+   */
   readonly applyChunkItems?: number;
 }
 

@@ -23,17 +23,22 @@ import {
 } from './standalone-host-options.js';
 
 /**
- * One node of a cluster that replicates nothing but the high-water, ready to serve: a node, an apply engine with its task, and the driver over both.
+ * One node of a cluster that replicates nothing but the high-water, ready to serve: a node, an apply engine
+ * with its task, and the driver over both.
  *
- * It fails as a whole. If the node stops, or a decided entry cannot be folded, calls that wait end with `permanent` at once, nobody leads here any more, the other
- * part is stopped too, and {@link stopped} tells why.
+ * It fails as a whole. If the node stops, or a decided entry cannot be folded, calls that wait end with
+ * `permanent` at once, nobody leads here any more, the other part is stopped too, and {@link stopped} tells
+ * why.
  */
 export class StandaloneHost implements AsyncDisposable {
   /** Typed events; see {@link StandaloneHostEvents}. */
   readonly events = new EventEmitter<StandaloneHostEvents>();
   /** The driver over this node. The host's {@link close} closes it. */
   readonly driver: PaxosDriver;
-  /** Resolves, with the reason, when the host has ended and everything that it owned is closed; it never rejects. */
+  /**
+   * Resolves, with the reason, when the host has ended and everything that it owned is closed; it never
+   * rejects.
+   */
   readonly stopped: Promise<HostStopReason>;
   readonly #node: HighWaterNode;
   readonly #applyState: ApplyState;
@@ -47,11 +52,11 @@ export class StandaloneHost implements AsyncDisposable {
   #toldHealth: HostHealth['state'] = 'healthy';
 
   /**
-   * Starts a host over storage and transport that are handed in: recovers its state from the log, then takes part in the cluster. Resolves when the
-   * node runs; who leads is told later, by the driver.
+   * Starts a host over storage and transport that are handed in: recovers its state from the log, then takes
+   * part in the cluster. Resolves when the node runs; who leads is told later, by the driver.
    *
-   * Rejects with `InvalidInputError` for options out of range, with `DrainError` if the log cannot be folded, or as the transport does if it cannot be started. The host has
-   * closed storage and transport then.
+   * Rejects with `InvalidInputError` for options out of range, with `DrainError` if the log cannot be folded,
+   * or as the transport does if it cannot be started. The host has closed storage and transport then.
    */
   static async start(options: StandaloneHostStartOptions): Promise<StandaloneHost> {
     const { storage, transport, clock, logger, nextTurn, ...tuning } = options;
@@ -79,8 +84,9 @@ export class StandaloneHost implements AsyncDisposable {
   /**
    * Opens a data directory that `init` has made, and starts a host on it that talks to its peers over TCP.
    *
-   * Rejects as {@link start} does; with `InvalidInputError` or `StorageError` if the directory cannot be opened; with `TransportError` for plaintext that could leave
-   * this machine, unless that is allowed. Nothing is left open then.
+   * Rejects as {@link start} does; with `InvalidInputError` or `StorageError` if the directory cannot be
+   * opened; with `TransportError` for plaintext that could leave this machine, unless that is allowed.
+   * Nothing is left open then.
    */
   static async open(options: StandaloneHostOpenOptions): Promise<StandaloneHost> {
     return await StandaloneHost.start(await openParts(options));
@@ -155,8 +161,8 @@ export class StandaloneHost implements AsyncDisposable {
   }
 
   /**
-   * Closes the driver (calls that wait end with `closed`), then stops node and apply task, and closes storage and transport. Idempotent, in any
-   * state; it never rejects.
+   * Closes the driver (calls that wait end with `closed`), then stops node and apply task, and closes storage
+   * and transport. Idempotent, in any state; it never rejects.
    */
   async close(): Promise<void> {
     await this.driver.close();
@@ -184,8 +190,8 @@ export class StandaloneHost implements AsyncDisposable {
   }
 
   readonly #onLeadership = (): void => {
-    // A node that stops tells that nobody leads before it tells that it has stopped. Its waits must end as those of a dead apply path, not as those of a
-    // leadership that was lost.
+    // A node that stops tells that nobody leads before it tells that it has stopped. Its waits must end as
+    // those of a dead apply path, not as those of a leadership that was lost.
     const { stopped } = this.#node.status();
     if (stopped !== undefined) this.#onNodeStopped(stopped);
     this.#port.changed();

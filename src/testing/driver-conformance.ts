@@ -18,8 +18,9 @@ export type {
 } from './driver-conformance/driver-harness.js';
 
 /**
- * What every `ConsensusDriver` must do: a list of cases for any test runner. Each makes a driver of its own, rejects if the driver breaks the contract, and
- * leaves nothing behind. Capabilities add cases; a driver without any is still held to everything that needs none.
+ * What every `ConsensusDriver` must do: a list of cases for any test runner. Each makes a driver of its own,
+ * rejects if the driver breaks the contract, and leaves nothing behind. Capabilities add cases; a driver
+ * without any is still held to everything that needs none.
  *
  * ```ts
  * for (const { name, run } of driverConformance({ create, capabilities })) test(name, run);

@@ -11,7 +11,9 @@ import { ApplyState, type HighWaterCommand, type HighWaterSnapshot } from '../..
 export const DIRECTORY = '00000000000000aa';
 export const OTHER_DIRECTORY = '00000000000000bb';
 
-/** A host whose every step is taken by the test: proposals gather in `log` until the test folds or drops them. */
+/**
+ * A host whose every step is taken by the test: proposals gather in `log` until the test folds or drops them.
+ */
 export class ScriptedHost implements PaxosHighWaterHost {
   readonly events = new EventEmitter<PaxosHighWaterHostEvents>();
   readonly identity: HostIdentity;

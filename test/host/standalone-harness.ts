@@ -12,7 +12,8 @@ export async function standaloneHarness(): Promise<DriverHarness> {
   const cluster = new HostCluster([NODE, ...OTHERS]);
   const held: (() => void)[] = [];
   let stalled = false;
-  // The others' disks hold everything back while the cluster is stalled: nothing is decided, and nobody else can be elected.
+  // The others' disks hold everything back while the cluster is stalled: nothing is decided, and nobody else
+  // can be elected.
   const storage = {
     completeLater: (done: () => void): void => void (stalled ? held.push(done) : queueMicrotask(done)),
   };

@@ -45,7 +45,8 @@ describe('standalone host: one node', () => {
     await cluster.close(1);
     await cluster.start([1], { snapshotPolicy: SnapshotPolicy.every(15) });
     const host = cluster.host(1);
-    // Recovery has folded, before anything else, and a policy that was rebased makes no snapshot of what it recovered.
+    // Recovery has folded, before anything else, and a policy that was rebased makes no snapshot of what it
+    // recovered.
     expect(host.status()).toMatchObject({ highWater: 200, apply: { snapshots: { taken: 0 } } });
     const second = await cluster.untilLeads(host.driver);
     expect(second.epoch > first.epoch).toBe(true);

@@ -27,24 +27,31 @@ export interface StallControls {
 /**
  * A fresh driver and the world around it, for one case.
  *
- * The driver leads, or will lead soon without being helped, and nobody else calls it. A part that {@link DriverCapabilities} names must be there.
+ * The driver leads, or will lead soon without being helped, and nobody else calls it. A part that
+ * {@link DriverCapabilities} names must be there.
  */
 export interface DriverHarness {
   readonly driver: ConsensusDriver;
   /**
-   * Waits for `work` while the driver's world goes on, and settles as it does. Default: just waits. A harness on virtual time
-   * lets its time pass here. It must reject, in bounded time, if `work` never ends.
+   * Waits for `work` while the driver's world goes on, and settles as it does. Default: just waits. A harness
+   * on virtual time lets its time pass here. It must reject, in bounded time, if `work` never ends.
    */
   readonly drive?: <T>(work: Promise<T>) => Promise<T>;
   readonly leadership?: LeadershipControls;
   readonly stall?: StallControls;
-  /** Closes the driver and opens another one over the same durable state. The harness then disposes of that one. */
+  /**
+   * Closes the driver and opens another one over the same durable state. The harness then disposes of that
+   * one.
+   */
   readonly reopen?: () => Promise<ConsensusDriver>;
   /** Ends the world. The driver may have been closed before. */
   dispose(): Promise<void>;
 }
 
-/** What the driver's world can be made to do: each capability adds cases, and its part of the harness must then be there. */
+/**
+ * What the driver's world can be made to do: each capability adds cases, and its part of the harness must
+ * then be there.
+ */
 export interface DriverCapabilities {
   /** {@link DriverHarness.leadership}. */
   readonly leadership: boolean;
