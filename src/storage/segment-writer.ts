@@ -38,6 +38,9 @@ export class SegmentWriter {
   /** The highest record that is durable, and the highest that a later record has stated as such. */
   #durableThrough: number;
   #statedThrough: number;
+  /** The highest record that is no seal, and the highest of them that is durable: a seal's own loss costs nothing. */
+  #lastContent: number;
+  #durableContent: number;
 
   private constructor(
     segment: NewSegment,
@@ -54,6 +57,8 @@ export class SegmentWriter {
     this.#durableThrough = written.nextRecord - 1;
     // A segment whose first batch is not whole never had its name: nothing need state it.
     this.#statedThrough = this.#durableThrough;
+    this.#lastContent = this.#durableThrough;
+    this.#durableContent = this.#durableThrough;
   }
 
   /**
@@ -95,7 +100,7 @@ export class SegmentWriter {
 
   /** Whether records are durable that no later record states as such, so that their loss would look like a torn tail. */
   get needsSeal(): boolean {
-    return this.#statedThrough < this.#durableThrough;
+    return this.#statedThrough < this.#durableContent;
   }
 
   /** Whether these records fit, and a seal behind them. */
@@ -106,6 +111,29 @@ export class SegmentWriter {
 
   /** Writes one atomic batch, with one write; not synced. */
   async append(records: readonly RecordContents[]): Promise<void> {
+    await this.#write(records);
+    this.#lastContent = this.#nextRecord - 1;
+  }
+
+  /** Writes an empty batch that states what is durable; not synced. */
+  seal(): Promise<void> {
+    return this.#write([SEAL]);
+  }
+
+  /** Makes all that was written durable. */
+  async sync(): Promise<void> {
+    const through = this.#nextRecord - 1;
+    const content = this.#lastContent;
+    await this.#file.datasync();
+    this.#durableThrough = through;
+    this.#durableContent = content;
+  }
+
+  close(): Promise<void> {
+    return this.#file.close();
+  }
+
+  async #write(records: readonly RecordContents[]): Promise<void> {
     this.#buffer.reset();
     const durableThrough = this.#durableThrough;
     writeRecords(
@@ -119,22 +147,6 @@ export class SegmentWriter {
     this.#nextRecord += records.length;
     this.#statedThrough = durableThrough;
     if (this.#buffer.length > BUFFER_BYTES_KEPT_MAX) this.#buffer = new ByteWriter();
-  }
-
-  /** Writes an empty batch that states what is durable; not synced. */
-  seal(): Promise<void> {
-    return this.append([SEAL]);
-  }
-
-  /** Makes all that was written durable. */
-  async sync(): Promise<void> {
-    const through = this.#nextRecord - 1;
-    await this.#file.datasync();
-    this.#durableThrough = through;
-  }
-
-  close(): Promise<void> {
-    return this.#file.close();
   }
 }
 

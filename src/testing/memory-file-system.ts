@@ -341,7 +341,8 @@ export class MemoryFileSystem implements FileSystem {
     details: { bytes?: number } = {},
     onFault: (fault: FileSystemFault | undefined) => void = () => {},
   ): Promise<T> {
-    const fault = this.onCall?.({ index: this.#calls++, name, path, ...details });
+    const index = this.#calls++;
+    const fault = this.onCall?.({ index, name, path, ...details });
     onFault(fault);
     if (fault?.kind === 'hang') return new Promise(() => {});
     try {

@@ -1,0 +1,218 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { InvalidInputError } from '../../src/errors/index.js';
+import { initDataDirectory, openJournal } from '../../src/storage/index.js';
+import type { InitDataDirectoryOptions } from '../../src/storage/journal-options.js';
+import { testCodecs } from '../codec/test-codecs.js';
+import { dataDir, peerAddresses, TestMachine } from './journal-harness.js';
+import { config } from './storage-fixtures.js';
+
+const codecs = { entryCodec: testCodecs.entry, snapshotCodec: testCodecs.snapshot };
+
+describe('init: what it makes', () => {
+  test('identity and first segment, and no lock left', async () => {
+    const machine = new TestMachine();
+    await machine.init();
+    expect(machine.fileSystem.names(dataDir)).toEqual(['identity', 'journal-1']);
+  });
+
+  test('is durable when it resolves', async () => {
+    const machine = new TestMachine();
+    await machine.init();
+    machine.crash();
+    expect((await machine.open()).identity.incarnation).toBe(1);
+  });
+
+  test('each directory has an id of its own', async () => {
+    const machines = [new TestMachine(), new TestMachine()];
+    const ids = new Set<string>();
+    for (const [i, machine] of machines.entries()) {
+      for (let skipped = 0; skipped < i; skipped++) machine.random.nextId();
+      await machine.init();
+      ids.add((await machine.open()).identity.directoryId);
+    }
+    expect(ids.size).toBe(2);
+  });
+});
+
+describe('init: refuses', () => {
+  test('a directory that is one already, and harms nothing', async () => {
+    const machine = new TestMachine();
+    await machine.init();
+    await expect(machine.init()).rejects.toMatchObject({ code: 'storage_already_initialized' });
+    await machine.open();
+  });
+
+  test('a directory that holds anything else, and leaves it alone', async () => {
+    for (const name of ['notes.txt', 'journal-7', 'journal-0']) {
+      const machine = new TestMachine();
+      await machine.fileSystem.mkdir(dataDir);
+      machine.fileSystem.put(`${dataDir}/${name}`, Uint8Array.of(1));
+      await expect(machine.init()).rejects.toMatchObject({
+        code: 'storage_already_initialized',
+        message: expect.stringContaining(name),
+      });
+      expect(machine.fileSystem.names(dataDir)).toEqual([name]);
+    }
+  });
+
+  const valid: InitDataDirectoryOptions = { dataDir, clusterId: 'test', nodeId: 1, config, peerAddresses };
+  const cases: [string, unknown, string][] = [
+    ['an empty path', { dataDir: '' }, 'initDataDirectory.dataDir'],
+    ['an empty cluster id', { clusterId: '' }, 'initDataDirectory.clusterId'],
+    ['a cluster id with a space', { clusterId: 'a b' }, 'initDataDirectory.clusterId'],
+    ['node 0', { nodeId: 0 }, 'initDataDirectory.nodeId'],
+    ['a node that is no member', { nodeId: 9 }, 'initDataDirectory.nodeId'],
+    [
+      'a config with a node twice',
+      { config: { ...config, nodes: [1, 1] } },
+      'initDataDirectory.config.nodes',
+    ],
+    [
+      'a member without an address',
+      { peerAddresses: new Map([[2, 'two:1']]) },
+      'initDataDirectory.peerAddresses.3',
+    ],
+    [
+      'an address of no member',
+      { peerAddresses: new Map([...peerAddresses, [7, 'seven:1']]) },
+      'initDataDirectory.peerAddresses',
+    ],
+    ['addresses that are no Map', { peerAddresses: { 2: 'two:1' } }, 'initDataDirectory.peerAddresses'],
+  ];
+  test.each(cases)('%s, by name and before anything is made', async (_name, change, field) => {
+    const machine = new TestMachine();
+    const { fileSystem, processInfo } = machine;
+    // The table holds what a caller without types could pass.
+    const options = { ...valid, fileSystem, processInfo, ...(change as Partial<InitDataDirectoryOptions>) };
+    const failing = initDataDirectory(options);
+    await expect(failing).rejects.toBeInstanceOf(InvalidInputError);
+    await expect(failing).rejects.toMatchObject({ field });
+    expect(fileSystem.names('/')).toEqual([]);
+  });
+});
+
+// S12
+describe('init: cut short at any call', () => {
+  test('the directory is whole, or is known as unfinished and a second init completes it', async () => {
+    const rehearsal = new TestMachine();
+    await rehearsal.init();
+    const calls = rehearsal.fileSystem.calls;
+    expect(calls).toBeGreaterThan(15);
+    for (let stop = 0; stop < calls; stop++) {
+      for (const survives of [false, true]) {
+        const machine = new TestMachine();
+        machine.fileSystem.onCall = ({ index }) => (index >= stop ? { kind: 'hang' } : undefined);
+        void machine.init();
+        await new Promise((resolve) => setImmediate(resolve));
+        machine.fileSystem.onCall = undefined;
+        machine.crash(() => survives);
+        const opened = await machine.open().then(
+          () => 'opened',
+          (error: { code: string }) => error.code,
+        );
+        const whole = opened === 'opened';
+        expect(['opened', 'storage_incomplete', 'storage_not_initialized']).toContain(opened);
+        machine.restart();
+        const again = await machine.init().then(
+          () => 'made',
+          (error: { code: string }) => error.code,
+        );
+        expect(again).toBe(whole ? 'storage_already_initialized' : 'made');
+        await machine.open();
+      }
+    }
+  });
+
+  test('a failing call, fails init with a storage_io error, and a later init or opening goes on', async () => {
+    const rehearsal = new TestMachine();
+    await rehearsal.init();
+    for (let failing = 0; failing < rehearsal.fileSystem.calls; failing++) {
+      const machine = new TestMachine();
+      let failed: string | undefined;
+      machine.fileSystem.onCall = ({ index, name }) => {
+        if (index !== failing) return undefined;
+        failed = name;
+        return { kind: 'error', code: 'EIO' };
+      };
+      await expect(machine.init(), `call ${failing}, ${failed}`).rejects.toMatchObject({
+        code: 'storage_io',
+        errno: 'EIO',
+      });
+      machine.fileSystem.onCall = undefined;
+      machine.restart();
+      await machine.init().catch((error: { code: string }) => {
+        expect(error.code).toBe('storage_already_initialized');
+      });
+      await machine.open();
+    }
+  });
+});
+
+describe('open: refuses', () => {
+  test('a path where nothing is, and makes nothing there', async () => {
+    const machine = new TestMachine();
+    await expect(machine.open()).rejects.toMatchObject({ code: 'storage_not_initialized' });
+    expect(machine.fileSystem.names('/')).toEqual([]);
+  });
+
+  test('an empty directory, and one of other files', async () => {
+    const machine = new TestMachine();
+    await machine.fileSystem.mkdir(dataDir);
+    await expect(machine.open()).rejects.toMatchObject({ code: 'storage_not_initialized' });
+    machine.fileSystem.put(`${dataDir}/notes.txt`, Uint8Array.of(1));
+    await expect(machine.open()).rejects.toMatchObject({ code: 'storage_not_initialized' });
+    expect(machine.fileSystem.names(dataDir)).toEqual(['notes.txt']);
+  });
+
+  test.each([
+    ['segmentBytes', 4_095],
+    ['segmentBytes', 2 ** 30 + 1],
+    ['maxBatchBytes', 0.5],
+    ['maxPendingBytes', Number.NaN],
+    ['dataDir', ''],
+  ])('%s of %s, by name', async (field, value) => {
+    const machine = new TestMachine();
+    await expect(machine.open({ [field]: value })).rejects.toMatchObject({ field: `openJournal.${field}` });
+  });
+});
+
+describe('journal: real files', () => {
+  let directory: string;
+  beforeEach(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'tsoracle-storage-'));
+  });
+  afterEach(() => rm(directory, { recursive: true }));
+
+  const write = (i: number) =>
+    ({ kind: 'append', fromIdx: i, records: [{ kind: 'entry', entry: `${i}` }] }) as const;
+
+  test('made, written, closed and opened again', async () => {
+    const dataDir = join(directory, 'a', 'b');
+    await initDataDirectory({ dataDir, clusterId: 'test', nodeId: 1, config, peerAddresses });
+    const journal = await openJournal({ dataDir, ...codecs, segmentBytes: 4_096 });
+    await Promise.all(Array.from({ length: 200 }, (_, i) => journal.persist([write(i)], i % 2 === 0)));
+    await journal.close();
+    expect((await readdir(dataDir)).length).toBe(2);
+    const again = await openJournal({ dataDir, ...codecs });
+    expect(again.load().records).toHaveLength(200);
+    expect(again.identity.incarnation).toBe(2);
+    await again.close();
+  });
+
+  // S11
+  test('opened twice, the second is refused; after a close it is free', async () => {
+    const dataDir = join(directory, 'node');
+    await initDataDirectory({ dataDir, clusterId: 'test', nodeId: 1, config, peerAddresses });
+    const journal = await openJournal({ dataDir, ...codecs });
+    await expect(openJournal({ dataDir, ...codecs })).rejects.toMatchObject({
+      code: 'storage_locked',
+      message: expect.stringContaining(`process ${process.pid}`),
+    });
+    await journal.persist([write(0)], true);
+    await journal.close();
+    await (await openJournal({ dataDir, ...codecs })).close();
+  });
+});
