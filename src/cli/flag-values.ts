@@ -1,6 +1,9 @@
 import { z } from 'zod';
 import { NODE_ID_MAX } from '../omnipaxos/index.js';
-import { ENDPOINT_FORM, formatEndpoint, parseEndpoint } from './endpoint.js';
+import { formatEndpoint, parseEndpoint } from '../wire/index.js';
+
+/** How an endpoint is written on the command line. A port is never left open: peers and clients must know it. */
+const ENDPOINT_FORM = 'host:port with a port within [1, 65535], an IPv6 host in brackets';
 
 /** Schemas that read one flag's text. A message of theirs is the end of a sentence that begins with the flag. */
 
@@ -17,8 +20,8 @@ export const nodeIdValue = wholeNumberValue(1, NODE_ID_MAX);
 
 /** One `host:port`, in its canonical form. */
 export const endpointValue = z.string().transform((text, context): string => {
-  const endpoint = parseEndpoint(text);
-  if (endpoint !== undefined) return formatEndpoint(endpoint);
+  const endpoint = readEndpoint(text);
+  if (endpoint !== undefined) return endpoint;
   context.issues.push({ code: 'custom', message: `must be ${ENDPOINT_FORM}`, input: text });
   return z.NEVER;
 });
@@ -51,13 +54,12 @@ export const peersValue = z.string().transform((text, context): ReadonlyMap<numb
   for (const part of text.split(',')) {
     const [left = '', right = ''] = part.trim().split('=', 2);
     const nodeId = nodeIdValue.safeParse(left);
-    const endpoint = parseEndpoint(right);
-    if (!nodeId.success || endpoint === undefined) {
+    const address = readEndpoint(right);
+    if (!nodeId.success || address === undefined) {
       return refuse(
         `must be a list of id=${ENDPOINT_FORM}, separated by commas; ${JSON.stringify(part)} is not`,
       );
     }
-    const address = formatEndpoint(endpoint);
     if (peers.has(nodeId.data)) return refuse(`must name each node once; node ${nodeId.data} is there twice`);
     if ([...peers.values()].includes(address)) {
       return refuse(`must give each node an address of its own; ${address} is there twice`);
@@ -66,6 +68,12 @@ export const peersValue = z.string().transform((text, context): ReadonlyMap<numb
   }
   return peers;
 });
+
+/** An endpoint in its canonical form; undefined if `text` is none, or leaves its port open. */
+function readEndpoint(text: string): string | undefined {
+  const endpoint = parseEndpoint(text);
+  return endpoint === undefined || endpoint.port === 0 ? undefined : formatEndpoint(endpoint);
+}
 
 /** A whole number within [min, max]. */
 export function wholeNumberValue(min: number, max: number) {

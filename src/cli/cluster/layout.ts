@@ -6,7 +6,7 @@ import { InvalidInputError, parseInput } from '../../errors/index.js';
 import type { NodeId } from '../../omnipaxos/index.js';
 import type { Random } from '../../runtime/index.js';
 import { type InitDataDirectoryOptions, initDataDirectory, StorageError } from '../../storage/index.js';
-import { formatEndpoint, parseEndpoint } from '../endpoint.js';
+import { formatEndpoint, parseEndpoint } from '../../wire/index.js';
 import { firstConfig } from '../first-config.js';
 import { chooseClientPorts, chooseFreePorts, LOCAL_HOST } from './ports.js';
 
