@@ -22,4 +22,5 @@ export {
   messageBodyArbitraries,
   messageBodyArbitrary,
 } from './message-arbitrary.js';
+export { type PersistCall, stableHistoryArbitrary } from './stable-history-arbitrary.js';
 export { stableWriteArbitrary } from './stable-write-arbitrary.js';
