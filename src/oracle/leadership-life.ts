@@ -116,6 +116,8 @@ export class LeadershipLife {
     this.#isExtending = true;
     void this.#untilDone('extension', () => this.#extend()).then(() => {
       this.#isExtending = false;
+      // Grants that have waited may have used up at once what has just been added.
+      this.#extendIfNeeded(this.#options.clock.wallMs());
     });
   }
 
