@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { StableState } from '../../src/omnipaxos/index.js';
@@ -9,23 +8,10 @@ import { settleMicrotasks } from '../../src/testing/virtual-clock.js';
 import { testValues } from '../codec/test-codecs.js';
 import { TestMachine } from './journal-harness.js';
 import { statesAfter } from './naive-storage.js';
+import { callsShownBy } from './recovered-state.js';
 import { config } from './storage-fixtures.js';
 
 type State = StableState<string, number>;
-
-/** How many of `states` calls the recovered state shows: it must be one of them, none below `atLeast`. */
-function callsShownBy(recovered: State, states: readonly State[], atLeast: number): number {
-  const shown = states.findIndex((state, k) => k >= atLeast && isDeepStrictEqual(state, recovered));
-  if (shown < 0) {
-    const acknowledged = states.findIndex((state) => isDeepStrictEqual(state, recovered));
-    throw new Error(
-      acknowledged < 0
-        ? `the recovered state was never there: ${JSON.stringify(recovered)}`
-        : `acknowledged calls are lost: ${atLeast} were, ${acknowledged} are there`,
-    );
-  }
-  return shown;
-}
 
 /** Up to which call everything has been acknowledged as durable. */
 class HighestCall {

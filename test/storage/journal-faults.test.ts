@@ -1,0 +1,190 @@
+import { describe, expect, test } from 'vitest';
+import { StorageIoError } from '../../src/storage/index.js';
+import type { FileSystemCall, FileSystemFault } from '../../src/testing/memory-file-system.js';
+import { settleMicrotasks } from '../../src/testing/virtual-clock.js';
+import { fixedHistory } from './fixed-history.js';
+import { dataDir, TestMachine } from './journal-harness.js';
+import { statesAfter } from './naive-storage.js';
+import { callsShownBy } from './recovered-state.js';
+import { config, promise } from './storage-fixtures.js';
+
+const states = statesAfter(config, fixedHistory);
+
+/** What came of a run of the history with one fault in it. */
+interface FaultyRun {
+  readonly machine: TestMachine;
+  /** What the opening, or the first call that failed, rejected with; undefined if all went well. */
+  readonly failure: Error | undefined;
+  readonly acknowledged: number;
+  /** The call that was made to fail. */
+  readonly call: FileSystemCall | undefined;
+  /** The calls that changed a file after the one that failed. */
+  readonly changesAfter: readonly string[];
+}
+
+/** Opens, makes all calls, and closes; `fault` befalls the first call for which it is defined, and no other. */
+async function runWithFault(
+  fault: (call: FileSystemCall) => FileSystemFault | undefined,
+): Promise<FaultyRun> {
+  const machine = new TestMachine();
+  await machine.init();
+  let call: FileSystemCall | undefined;
+  const changesAfter: string[] = [];
+  machine.fileSystem.onCall = (current) => {
+    if (call !== undefined) {
+      if (/write|sync|rename|link/.test(current.name)) changesAfter.push(`${current.name} ${current.path}`);
+      return undefined;
+    }
+    const injected = fault(current);
+    if (injected !== undefined) call = current;
+    return injected;
+  };
+  let failure: Error | undefined;
+  let acknowledged = 0;
+  try {
+    const journal = await machine.open();
+    for (const [i, { writes, needsSync }] of fixedHistory.entries()) {
+      await journal.persist(writes, needsSync);
+      if (needsSync) acknowledged = i + 1;
+    }
+    await settleMicrotasks();
+    await journal.close();
+  } catch (error) {
+    // Everything that rejects here rejects with an Error.
+    failure = error as Error;
+  }
+  machine.fileSystem.onCall = undefined;
+  return { machine, failure, acknowledged, call, changesAfter };
+}
+
+/** Runs the history once per call that `select` names, with `fault` in that call. */
+async function forEachCall(
+  select: (call: FileSystemCall) => boolean,
+  fault: FileSystemFault,
+  check: (run: FaultyRun) => Promise<void>,
+): Promise<number> {
+  for (let skip = 0; ; skip++) {
+    let seen = 0;
+    const run = await runWithFault((call) => (select(call) && seen++ === skip ? fault : undefined));
+    if (run.call === undefined) return skip;
+    try {
+      await check(run);
+    } catch (error) {
+      throw new Error(`${fault.kind} in call ${skip}, ${run.call.name} ${run.call.path}`, { cause: error });
+    }
+  }
+}
+
+/** After a power cut that takes all it may, and after a mere restart, everything acknowledged is there. */
+async function expectNothingLost({ machine, acknowledged }: FaultyRun): Promise<void> {
+  for (const end of ['crash', 'restart'] as const) {
+    const copy = machine.clone();
+    copy[end]();
+    callsShownBy((await copy.open()).load(), states, acknowledged);
+  }
+}
+
+const writing = (call: FileSystemCall): boolean => call.name === 'write';
+
+// S13
+describe('journal: a call that fails, stops it, and is told', () => {
+  const cases: [string, (call: FileSystemCall) => boolean, string][] = [
+    ['EIO in each write', writing, 'EIO'],
+    ['ENOSPC in each write', writing, 'ENOSPC'],
+    ['EIO in each other call', (call) => !writing(call), 'EIO'],
+  ];
+  test.each(cases)('%s', async (_name, select, code) => {
+    const count = await forEachCall(select, { kind: 'error', code }, async (run) => {
+      const { failure, call } = run;
+      // What fails while the lock is given up, or in the last seal, is nobody's call: it is logged.
+      if (failure !== undefined) {
+        expect(failure).toMatchObject({ code: 'storage_io', errno: code });
+        // The file system knows a file by the name under which it was opened, the journal by its present one.
+        const told = failure instanceof StorageIoError ? failure.path : '';
+        expect(told.replace(/\.new$/, '')).toBe(call?.path.replace(/\.new$/, ''));
+      }
+      await expectNothingLost(run);
+    });
+    expect(count).toBeGreaterThan(10);
+  });
+
+  test('the journal writes nothing more, and rejects every later call with the same error', async () => {
+    const count = await forEachCall(writing, { kind: 'error', code: 'EIO' }, async ({ changesAfter }) => {
+      expect(changesAfter.filter((change) => change.includes('journal'))).toEqual([]);
+    });
+    expect(count).toBeGreaterThan(10);
+    const machine = new TestMachine();
+    await machine.init();
+    const journal = await machine.open();
+    machine.fileSystem.onCall = ({ name }) =>
+      name === 'fdatasync' ? { kind: 'error', code: 'EIO' } : undefined;
+    const waiting = [1, 2, 3].map((n) => journal.persist([promise(n)], true));
+    const [first] = await Promise.allSettled(waiting);
+    machine.fileSystem.onCall = undefined;
+    expect(first).toMatchObject({ status: 'rejected', reason: { code: 'storage_io', call: 'fdatasync' } });
+    const reason = first?.status === 'rejected' ? first.reason : undefined;
+    for (const call of [
+      ...waiting,
+      journal.persist([promise(4)], false),
+      journal.rememberPeers([]),
+      journal.markRefused('x'),
+    ]) {
+      await expect(call).rejects.toBe(reason);
+    }
+    await journal.close();
+    expect(machine.fileSystem.names(dataDir)).not.toContain('lock');
+  });
+});
+
+// S01
+test('journal: a sync that fails once and then succeeds, acknowledges nothing', async () => {
+  const count = await forEachCall(
+    ({ name }) => name === 'fdatasync' || name === 'fsync' || name === 'syncDirectory',
+    { kind: 'error', code: 'EIO' },
+    async (run) => {
+      if (run.failure === undefined) expect(run.acknowledged).toBe(fixedHistory.length);
+      expect(run.changesAfter.filter((change) => /^fdatasync|^fsync/.test(change))).toEqual([]);
+      await expectNothingLost(run);
+    },
+  );
+  expect(count).toBeGreaterThan(10);
+});
+
+// S13
+describe('journal: a call that does less than it was asked for, goes on where it stopped', () => {
+  test.each([1, 20, 100])('each write writes %i bytes at first', async (bytes) => {
+    const count = await forEachCall(writing, { kind: 'short', bytes }, async (run) => {
+      expect(run.failure).toBeUndefined();
+      expect(run.acknowledged).toBe(fixedHistory.length);
+      await expectNothingLost(run);
+    });
+    expect(count).toBeGreaterThan(10);
+  });
+
+  test('each write and read is interrupted once', async () => {
+    const interruptible = ({ name }: FileSystemCall): boolean => name === 'write' || name === 'read';
+    await forEachCall(interruptible, { kind: 'error', code: 'EINTR' }, async (run) => {
+      expect(run.failure).toBeUndefined();
+      await expectNothingLost(run);
+    });
+  });
+
+  test('a write that writes nothing, fails rather than try for ever', async () => {
+    await forEachCall(writing, { kind: 'short', bytes: 0 }, async (run) => {
+      if (run.failure !== undefined) expect(run.failure).toMatchObject({ code: 'storage_io', call: 'write' });
+      await expectNothingLost(run);
+    });
+  });
+
+  test('a write that is interrupted for ever, fails', async () => {
+    const machine = new TestMachine();
+    await machine.init();
+    const journal = await machine.open();
+    machine.fileSystem.onCall = ({ name }) =>
+      name === 'write' ? { kind: 'error', code: 'EINTR' } : undefined;
+    await expect(journal.persist([promise(1)], true)).rejects.toMatchObject({
+      call: 'write',
+      errno: 'EINTR',
+    });
+  });
+});
