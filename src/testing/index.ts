@@ -1,0 +1,16 @@
+// Suites without a test runner: lists of `{ name, run }`.
+export * from './apply-laws.js';
+// Generators for fast-check, which is an optional peer dependency.
+export * from './arbitraries/index.js';
+export * from './driver-conformance.js';
+// Virtual worlds.
+export { MemoryDecidedLog } from './memory-decided-log.js';
+export { SeededRandom } from './seeded-random.js';
+export {
+  runSimulation,
+  SimulationFailure,
+  type SimulationOptions,
+  type SimulationReport,
+} from './simulator/simulation.js';
+export { InvariantViolation } from './simulator/violation.js';
+export { settleMicrotasks, VirtualClock } from './virtual-clock.js';
