@@ -57,7 +57,7 @@ export class SimulationFailure extends InvariantViolation {
   constructor(violation: InvariantViolation, seed: number, step: number, recent: readonly string[]) {
     super(
       violation.invariant,
-      `${violation.message}\nseed ${seed}, step ${step}. Replay: npm run sim -- --seed ${seed} --trace\nlast events:\n  ${recent.join('\n  ')}`,
+      `${violation.detail}\nseed ${seed}, step ${step}. Replay: npm run sim -- --seed ${seed} --trace\nlast events:\n  ${recent.join('\n  ')}`,
     );
     this.seed = seed;
     this.step = step;

@@ -5,9 +5,12 @@ export class InvariantViolation extends TsoracleError {
   override readonly name = 'InvariantViolation';
   /** The invariant, in words. */
   readonly invariant: string;
+  /** What was seen. */
+  readonly detail: string;
 
   constructor(invariant: string, detail: string) {
     super('invariant_violated', `${invariant}: ${detail}`);
     this.invariant = invariant;
+    this.detail = detail;
   }
 }
