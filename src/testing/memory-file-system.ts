@@ -54,6 +54,8 @@ interface Inode {
 }
 
 interface Directory {
+  /** Whether its own name is durable in the directory above. */
+  isDurable: boolean;
   readonly cached: Map<string, Inode>;
   readonly durable: Map<string, Inode>;
 }
@@ -74,15 +76,15 @@ type Change =
 
 /**
  * A file system in memory that keeps apart what is written and what is durable. Contents become durable by a sync of their file, names by a sync of their
- * directory; nothing else makes anything durable, and a crash may keep any subset of the rest, and of a write any beginning. Directories themselves are
- * durable when made.
+ * directory; nothing else makes anything durable, and a crash may keep any subset of the rest, and of a write any beginning. A directory whose own name is not
+ * durable is always lost, with all that is in it.
  *
  * Deterministic: calls take effect in the turn in which they are made, and settle as promise reactions.
  */
 export class MemoryFileSystem implements FileSystem {
   /** Asked before each call is carried out: a fault, or undefined to let it be. */
   onCall: ((call: FileSystemCall) => FileSystemFault | undefined) | undefined;
-  #directories = new Map<string, Directory>([['/', newDirectory()]]);
+  #directories = new Map<string, Directory>([['/', newDirectory(true)]]);
   #unsynced: Change[] = [];
   #calls = 0;
   /** Rises with each crash: files opened before are dead. */
@@ -125,7 +127,8 @@ export class MemoryFileSystem implements FileSystem {
     }
     this.#unsynced = [];
     this.#life++;
-    for (const directory of this.#directories.values()) {
+    for (const [path, directory] of this.#directories) {
+      if (!directory.isDurable) this.#directories.delete(path);
       directory.cached.clear();
       for (const [name, inode] of directory.durable) {
         inode.cached = inode.durable;
@@ -153,8 +156,8 @@ export class MemoryFileSystem implements FileSystem {
     };
     const clonedNames = (names: ReadonlyMap<string, Inode>): Map<string, Inode> =>
       new Map([...names].map(([name, inode]) => [name, cloned(inode)]));
-    for (const [path, { cached, durable }] of this.#directories) {
-      copy.#directories.set(path, { cached: clonedNames(cached), durable: clonedNames(durable) });
+    for (const [path, { isDurable, cached, durable }] of this.#directories) {
+      copy.#directories.set(path, { isDurable, cached: clonedNames(cached), durable: clonedNames(durable) });
     }
     copy.#unsynced = this.#unsynced.map((change) =>
       change.kind === 'write'
@@ -243,7 +246,7 @@ export class MemoryFileSystem implements FileSystem {
     return this.#call('mkdir', path, () => {
       if (this.#directories.has(path)) throw systemError('EEXIST', path);
       this.#directory(dirname(path));
-      this.#directories.set(path, newDirectory());
+      this.#directories.set(path, newDirectory(false));
     });
   }
 
@@ -268,6 +271,9 @@ export class MemoryFileSystem implements FileSystem {
       );
       this.#unsynced = rest;
       for (const change of synced) if (change.kind === 'names') this.#nameDurably(change);
+      for (const [child, directory] of this.#directories) {
+        if (dirname(child) === path) directory.isDurable = true;
+      }
     });
   }
 
@@ -375,8 +381,8 @@ export class MemoryFileSystem implements FileSystem {
   }
 }
 
-function newDirectory(): Directory {
-  return { cached: new Map(), durable: new Map() };
+function newDirectory(isDurable: boolean): Directory {
+  return { isDurable, cached: new Map(), durable: new Map() };
 }
 
 function setNames(names: Map<string, Inode>, entries: ReadonlyMap<string, Inode | undefined>): void {
