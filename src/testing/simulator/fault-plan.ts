@@ -21,6 +21,8 @@ export interface FaultPlan {
   readonly weights: Readonly<Record<ChaosKind, number>>;
   readonly snapshotEvery: number;
   readonly windowAheadMs: number;
+  /** How long a leader's lease lasts, in ms; 0 switches leases off, and a deposed leader may serve on. */
+  readonly leaseMs: number;
 }
 
 /** The kinds of chaos. */
@@ -59,7 +61,8 @@ export function drawFaultPlan(random: SeededRandom): FaultPlan {
       { min: 1, max: 80 },
     ]),
     diskFailure: rate([0, 0, 0.0005, 0.003]),
-    clockDrift: rate([0, 0.001, 0.01]),
+    // The ratio of two clocks' rates stays within the configuration's maxClockDrift of 0.01.
+    clockDrift: rate([0, 0.001, 0.0045]),
     clockSkewMs: rate([0, 50, 5_000, 86_400_000]),
     chaosEveryMs: isCalm ? Number.POSITIVE_INFINITY : random.pick([100, 400, 1_500]),
     weights: {
@@ -78,5 +81,6 @@ export function drawFaultPlan(random: SeededRandom): FaultPlan {
     },
     snapshotEvery: random.pick([3, 10, 50, 1_000]),
     windowAheadMs: random.pick([20, 100, 500, 3_000]),
+    leaseMs: 250,
   };
 }

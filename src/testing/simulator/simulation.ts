@@ -146,7 +146,7 @@ class World {
 
   #makeMachines(): void {
     const nodes = Array.from({ length: this.#plan.nodes }, (_, index) => index + 1);
-    const config: ClusterConfig = { configId: 1, nodes, leaseMs: 0, maxClockDrift: 0.01 };
+    const config: ClusterConfig = { configId: 1, nodes, leaseMs: this.#plan.leaseMs, maxClockDrift: 0.01 };
     for (const nodeId of nodes) {
       const machine = new SimulatedMachine(
         nodeId,
