@@ -12,6 +12,8 @@ export interface CoreRunnerOptions<E, S> {
   readonly transport: PeerTransport<E, S>;
   /** See {@link CommitPipelineOptions}. */
   readonly heldMessageLimit: number;
+  /** Makes what is sent of each message, at the moment when it leaves. */
+  readonly outgoing: (message: Message<E, S>) => Message<E, S>;
   /** Applies the facts of a batch, before any message of it leaves. */
   readonly applyFacts: (facts: readonly Fact[]) => void;
   /** All that was caused is carried out. */
@@ -130,9 +132,10 @@ export class CoreRunner<E, S> {
   }
 
   #send(messages: readonly Message<E, S>[]): void {
+    const { outgoing, transport } = this.#options;
     for (const message of messages) {
       if (this.#isHalted) return;
-      this.#options.transport.send(message);
+      transport.send(outgoing(message));
     }
   }
 

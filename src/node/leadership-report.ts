@@ -1,15 +1,20 @@
 import { unreachable } from '../errors/index.js';
 import { type Ballot, ballotsEqual, type NodeId, type OmniPaxos } from '../omnipaxos/index.js';
+import type { LeaseKeeper } from './lease-keeper.js';
 import { type NodeLeadership, type NodeLease, sameLeadership } from './node-events.js';
 
 /** What a report is made of. */
 export interface LeadershipReportOptions<E, S> {
   readonly core: OmniPaxos<E, S>;
+  readonly leases: LeaseKeeper<E, S>;
   /** Where a node serves clients, if that is known. */
   readonly clientEndpoint: (nodeId: NodeId) => string | undefined;
 }
 
-/** The leadership as this node reports it: asked from the core anew each time, so that it is never older than the core's own view. */
+/**
+ * The leadership as this node reports it: asked from the core anew each time, so that it is never older than the core's own view. A leader that waits for older leases
+ * to run out is not reported as one.
+ */
 export class LeadershipReport<E, S> {
   readonly #options: LeadershipReportOptions<E, S>;
   #hasEnded = false;
@@ -26,6 +31,7 @@ export class LeadershipReport<E, S> {
     const view = this.#options.core.leadership();
     switch (view.role) {
       case 'leader':
+        if (!this.#options.leases.mayReport(view.ballot)) return { role: 'unknown' };
         return { role: 'leader', ballot: view.ballot, lease: this.#leaseOf(view.ballot) };
       case 'follower': {
         const endpoint = this.#options.clientEndpoint(view.ballot.pid);
@@ -53,7 +59,9 @@ export class LeadershipReport<E, S> {
 
   #leaseOf(ballot: Ballot): NodeLease {
     if (this.#lease !== undefined && ballotsEqual(this.#lease.ballot, ballot)) return this.#lease.lease;
-    const lease: NodeLease = { isValid: () => this.#leadsAt(ballot) };
+    const lease: NodeLease = {
+      isValid: () => this.#leadsAt(ballot) && this.#options.leases.isValid(ballot),
+    };
     this.#lease = { ballot, lease };
     return lease;
   }

@@ -3,7 +3,10 @@ import type { StopReason } from './stop-reason.js';
 
 /** The right of a leader to serve, asked anew for each use. */
 export interface NodeLease {
-  /** Synchronous; false from the very step in which this leadership is lost, for ever. */
+  /**
+   * Whether this node may serve as the leader right now. Synchronous: both clocks are read anew for each call, so it must be asked in the turn in which each use is granted. False as
+   * long as no write quorum has renewed it (a lapsed lease can be renewed), and for ever from the very step in which this leadership is lost.
+   */
   isValid(): boolean;
 }
 

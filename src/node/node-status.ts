@@ -36,6 +36,8 @@ export interface NodeStatus {
   readonly directoryId: string;
   readonly incarnation: number;
   readonly life: NodeLife;
+  /** How long this leader still waits for older leases to run out, in ms; 0 if it does not. It is not reported as leader meanwhile. */
+  readonly leaseWaitMs: number;
   /** As this node reports it; {@link core} has the protocol's own view. */
   readonly role: NodeLeadership['role'];
   readonly core: CoreStatus;

@@ -19,6 +19,7 @@ import { asError, CoreRunner } from './core-runner.js';
 import { EventQueue } from './event-queue.js';
 import { type Inbound, InboundQueue } from './inbound-queue.js';
 import { LeadershipReport } from './leadership-report.js';
+import { LeaseKeeper } from './lease-keeper.js';
 import type { NodeLeadership, PaxosNodeEvents } from './node-events.js';
 import { checkConfig, type PaxosNodeOptions, parseNodeTuning } from './node-options.js';
 import type { NodeCounters, NodeLife, NodeStatus } from './node-status.js';
@@ -63,6 +64,7 @@ export class PaxosNode<E, S> implements AsyncDisposable {
   readonly #transport: PeerTransport<E, S>;
   readonly #runner: CoreRunner<E, S>;
   readonly #leadership: LeadershipReport<E, S>;
+  readonly #leases: LeaseKeeper<E, S>;
   readonly #inbound: InboundQueue<E, S>;
   readonly #ticker: Ticker;
   readonly #peers: PeerTable<E, S>;
@@ -79,6 +81,8 @@ export class PaxosNode<E, S> implements AsyncDisposable {
     disputedMessages: 0,
     overloadRefusals: 0,
   };
+  /** The peers that were connected at any time in this life: members only. */
+  readonly #met = new Set<NodeId>();
   #life: NodeLife = 'new';
   #stopReason: StopReason | undefined;
   #transportStarting: Promise<unknown> = Promise.resolve();
@@ -116,11 +120,19 @@ export class PaxosNode<E, S> implements AsyncDisposable {
       },
       read: (fromIdx, limit) => core.read(fromIdx, limit),
     };
+    const leases = new LeaseKeeper({
+      nodeId: identity.nodeId,
+      core,
+      clock,
+      onWaitOver: () => this.#onRest(),
+    });
+    this.#leases = leases;
     this.#runner = new CoreRunner({
       core,
       storage,
       transport,
       heldMessageLimit: parsed.heldMessageLimit,
+      outgoing: (message) => leases.sending(message),
       applyFacts: (facts) => this.#applyFacts(facts),
       atRest: () => this.#onRest(),
       failed: (reason) => this.#end(reason),
@@ -142,6 +154,7 @@ export class PaxosNode<E, S> implements AsyncDisposable {
     this.#peers = peers;
     this.#leadership = new LeadershipReport({
       core,
+      leases,
       clientEndpoint: (nodeId) => peers.clientEndpoint(nodeId),
     });
     this.#eventQueue = new EventQueue(this.events, (error, event) => {
@@ -255,6 +268,7 @@ export class PaxosNode<E, S> implements AsyncDisposable {
       incarnation: this.incarnation,
       life: this.#life,
       role: this.leadership().role,
+      leaseWaitMs: this.#leases.waitMs,
       core: this.#core.status(),
       connectedPeers: this.#peers.connected,
       gatheredWrites: this.#runner.gatheredWrites,
@@ -287,12 +301,23 @@ export class PaxosNode<E, S> implements AsyncDisposable {
 
   #onInbound(inbound: readonly Inbound<E, S>[]): void {
     for (const item of inbound) {
-      if (item.kind === 'connected') this.#runner.run((core) => core.reconnected(item.nodeId));
+      if (item.kind === 'connected') this.#meet(item.nodeId);
       else if (this.#mayHandle(item.message)) {
+        this.#leases.receiving(item.message);
         this.#runner.run((core) => core.handleIncoming(item.message));
       }
     }
     this.#runner.carryOut();
+  }
+
+  /**
+   * The round under way when a peer is met for the first time in this life has asked it in vain. Judged all the same, each node of a starting cluster would take itself for
+   * cut off, and the first leader would be deposed at once. Only the first time: a connection that flaps must not keep rounds from ever being judged.
+   */
+  #meet(nodeId: NodeId): void {
+    if (!this.#met.has(nodeId)) this.#runner.run((core) => core.tick({ late: true }));
+    this.#met.add(nodeId);
+    this.#runner.run((core) => core.reconnected(nodeId));
   }
 
   #mayHandle(message: Message<E, S>): boolean {
@@ -334,6 +359,7 @@ export class PaxosNode<E, S> implements AsyncDisposable {
   }
 
   #applyFact(fact: Fact): void {
+    this.#leases.applyFact(fact);
     switch (fact.kind) {
       case 'decided':
         this.#eventQueue.push({ name: 'decided', decidedIdx: fact.decidedIdx });
@@ -399,6 +425,7 @@ export class PaxosNode<E, S> implements AsyncDisposable {
     this.#ticker.stop();
     this.#inbound.end();
     this.#leadership.end();
+    this.#leases.end();
     if (reason.kind === 'closed') this.#logger.info({}, describeStop(reason));
     else this.#logger.error({ reason }, `the node has stopped: ${describeStop(reason)}`);
     this.#noteLeadership();

@@ -3,6 +3,32 @@ import { isEndpoint } from '../../src/node/node-options.js';
 import { NodeCluster } from './node-cluster.js';
 
 describe('three nodes', () => {
+  test('they start: the first leader stays, though every first heartbeat was sent before there were connections', async () => {
+    const cluster = new NodeCluster();
+    for (const nodeId of [1, 2, 3]) await cluster.start(nodeId);
+    const first = await cluster.electLeader();
+    expect(cluster.clock.monotonicMs()).toBeLessThan(150);
+    await cluster.pass(3_000);
+    expect(cluster.leaders().map(({ ballot }) => ballot)).toEqual([first.ballot]);
+  });
+
+  test('connections flap all the time: elections go on all the same', async () => {
+    const cluster = new NodeCluster();
+    for (const nodeId of [1, 2, 3]) await cluster.start(nodeId);
+    for (let i = 0; i < 100; i++) {
+      for (const [a, b] of [
+        [1, 2],
+        [1, 3],
+        [2, 3],
+      ] as const)
+        cluster.network.flap(a, b);
+      await cluster.pass(23);
+    }
+    expect(cluster.leaders()).toHaveLength(1);
+    // 2,300 ms, and some rounds that began anew when peers were first met.
+    for (const node of cluster.nodes.values()) expect(node.status().core.election.round).toBeLessThan(30);
+  });
+
   test('they elect a leader, all know it and where it serves clients, and replicate', async () => {
     const cluster = await NodeCluster.started();
     const leader = await cluster.electLeader();
