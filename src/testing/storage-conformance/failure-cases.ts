@@ -1,0 +1,42 @@
+import {
+  append,
+  entries,
+  expectEqual,
+  promise,
+  type StorageBench,
+  type StorageCaseBodies,
+} from './storage-bench.js';
+
+/** A failing disk. */
+export const failureCases: StorageCaseBodies = {
+  'failure: of a write, is final though the disk would work again': (bench) => isFinal(bench, 'write'),
+  'failure: of a sync, is final though the next sync would succeed': (bench) => isFinal(bench, 'sync'),
+};
+
+async function isFinal(bench: StorageBench, stage: 'write' | 'sync'): Promise<void> {
+  const storage = await bench.open();
+  await storage.persist([append(0, 'a')], true);
+  // A turn of rest, so that it is the next call that fails, and nothing that goes on by itself.
+  await new Promise<void>((resolve) => setImmediate(resolve));
+  bench.failNext(stage);
+  const error = await bench.rejection(storage.persist([append(1, 'b')], true), 'the failing call');
+  const later = [
+    storage.persist([append(1, 'b')], true),
+    storage.persist([promise(1)], false),
+    storage.rememberPeers([]),
+    storage.markRefused('x'),
+  ];
+  for (const call of await Promise.allSettled(later)) {
+    expectEqual(call.status, 'rejected', 'a later call');
+    expectEqual(
+      call.status === 'rejected' && call.reason === error,
+      true,
+      'whether it fails with the same error',
+    );
+  }
+  await storage.close();
+  const { records } = (await bench.open()).load();
+  // The failing call may be there or not: nobody was told that it is.
+  expectEqual(records.slice(0, 1), entries('a'), 'the record that was acknowledged');
+  expectEqual(records.length <= 2, true, 'whether nothing came after the failing call');
+}
