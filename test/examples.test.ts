@@ -1,0 +1,13 @@
+import { describe, expect, test } from 'vitest';
+import { run as runEmbedded } from '../docs/examples/embedded.js';
+
+describe('examples', () => {
+  test('embedded: three timestamps, each greater than the one before', async () => {
+    const lines: string[] = [];
+    await runEmbedded((line) => lines.push(line));
+    const timestamps = lines.map((line) => BigInt(line.split(' ')[0] ?? ''));
+    expect(timestamps).toHaveLength(3);
+    expect([...timestamps].sort((a, b) => (a < b ? -1 : 1))).toEqual(timestamps);
+    expect(new Set(timestamps).size).toBe(3);
+  });
+});
