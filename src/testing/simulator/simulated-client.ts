@@ -41,6 +41,8 @@ export class SimulatedClient {
 
   #call(): void {
     const { history, machines, maxCount, random, scheduler } = this.#options;
+    // Now and then a client turns to any node, so that a deposed leader and its successor are asked in turns.
+    if (random.chance(0.1)) this.#target = undefined;
     const machine = machines.get(this.#target ?? random.pick([...machines.keys()]));
     if (machine === undefined) throw new InvariantViolation('clients know the nodes', String(this.#target));
     this.#attempt += 1;
