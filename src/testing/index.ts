@@ -5,6 +5,7 @@ export * from './arbitraries/index.js';
 export * from './driver-conformance.js';
 // Virtual worlds.
 export { MemoryDecidedLog } from './memory-decided-log.js';
+export { MemoryFileSystem } from './memory-file-system.js';
 export { SeededRandom } from './seeded-random.js';
 export {
   runSimulation,
@@ -13,4 +14,5 @@ export {
   type SimulationReport,
 } from './simulator/simulation.js';
 export { InvariantViolation } from './simulator/violation.js';
+export * from './storage-conformance.js';
 export { settleMicrotasks, VirtualClock } from './virtual-clock.js';

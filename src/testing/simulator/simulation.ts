@@ -222,6 +222,8 @@ class World {
         );
       }
       await this.#step();
+      // A disk that failed just before may still bring its node down.
+      for (const machine of this.#machines.values()) machine.boot();
     }
   }
 
