@@ -9,7 +9,8 @@ export type {
   PeerTransportHandlers,
   PeerTransportStats,
 } from './peer-transport.js';
-export { plainSocketFactory, type SocketFactory } from './socket-factory.js';
+export { plainSocketFactory } from './plain-socket-factory.js';
+export type { SocketFactory, SocketListener, SocketListenerHandlers } from './socket-factory.js';
 export { type TcpLimits, type TcpPeerTransportOptions, tcpLimitsSchema } from './tcp-options.js';
 export { TcpPeerTransport } from './tcp-peer-transport.js';
 export { TransportError, type TransportErrorCode } from './transport-error.js';

@@ -1,14 +1,19 @@
 import { type Codecs, decodeMessage, encodeMessage } from '../codec/index.js';
 import type { Message, NodeId } from '../omnipaxos/index.js';
 import type { Clock } from '../runtime/index.js';
-import type { Hello, PeerTransport, PeerTransportHandlers } from './peer-transport.js';
+import { type MemoryConnection, MemoryEndpoint } from './memory-endpoint.js';
+import type { PeerTransport } from './peer-transport.js';
+import { TransportError } from './transport-error.js';
 
 /** What a {@link MemoryNetwork} is made of. */
 export interface MemoryNetworkOptions<E, S> {
-  /** Messages and connections take their time by this clock. */
+  /** Messages and connections take their time by this clock: whoever owns it decides when each of them arrives. */
   readonly clock: Pick<Clock, 'setTimer'>;
-  /** Every message passes through bytes on its way, so that nothing is shared by reference. */
-  readonly codecs: Codecs<E, S>;
+  /**
+   * With codecs, each copy of a message passes through bytes on its way, so that nothing is shared by reference; a message that they refuse
+   * throws out of `send`. Without them, the receiver gets the sender's very object.
+   */
+  readonly codecs?: Codecs<E, S>;
   /**
    * What becomes of a message: after how many ms each copy of it arrives; none means that it is lost. Copies that arrive at the same
    * time keep their order. Default: one copy after 1 ms.
@@ -16,77 +21,51 @@ export interface MemoryNetworkOptions<E, S> {
   readonly route?: (message: Message<E, S>) => readonly number[];
   /** Sees every message as its sender hands it over, whatever becomes of it. */
   readonly onSend?: (message: Message<E, S>) => void;
+  /**
+   * Delivers what was sent over a connection that has ended since, even to a later life of the receiver: no transport may do so, and the
+   * protocol bears it. Default false: such messages are lost.
+   */
+  readonly deliversLate?: boolean;
 }
 
-interface Endpoint<E, S> {
-  readonly nodeId: NodeId;
-  readonly handlers: PeerTransportHandlers<E, S>;
-  readonly connected: Set<NodeId>;
-  /** How long this process stands still from now; what arrives waits as long. */
-  readonly frozenForMs: () => number;
-  isClosed: boolean;
-}
-
+/** How long it takes to connect, in ms. */
 const CONNECT_MS = 5;
-const RECONNECT_MS = 20;
+/** How long it takes until the end of a process is noticed, in ms. */
+const LOSS_MS = 1;
+/** After how long nodes try again of which one has refused the other, in ms. */
+const REFUSED_MS = 200;
 
 /**
- * A network inside one process, for tests and simulations: handshakes, admission and connections as over TCP, links that can be cut in either
- * direction, and messages that do what {@link MemoryNetworkOptions.route} says, also what TCP would not do to them.
+ * A network inside one process, for tests and simulations. Handshakes, admission and connections are as over TCP; links can be cut in either
+ * direction; and messages do what {@link MemoryNetworkOptions.route} says, also what TCP would not do to them (loss, copies and reordering
+ * within a connection). Deterministic, as far as its clock and its options are.
  */
 export class MemoryNetwork<E, S> {
   readonly #options: MemoryNetworkOptions<E, S>;
-  readonly #endpoints = new Map<NodeId, Endpoint<E, S>>();
+  readonly #endpoints = new Map<NodeId, MemoryEndpoint<E, S>>();
+  /** One-way links that are cut, as {@link linkKey}. */
   readonly #cut = new Set<string>();
+  #connectionsOpened = 0;
 
   constructor(options: MemoryNetworkOptions<E, S>) {
     this.#options = options;
   }
 
   /**
-   * The transport of one process of this node.
-   * @param frozenForMs for simulations: how long that process stands still from now.
+   * The transport of one process of this node. A node may have any number of them, one after the other.
+   * @param frozenForMs for simulations: how long that process stands still from now, in ms.
    */
   transport(nodeId: NodeId, frozenForMs: () => number = () => 0): PeerTransport<E, S> {
-    let endpoint: Endpoint<E, S> | undefined;
-    const stats = {
-      messagesSent: 0,
-      messagesReceived: 0,
-      messagesDropped: 0,
-      malformedFrames: 0,
-      refusals: 0,
-      connectionsOpened: 0,
-    };
+    const endpoint: MemoryEndpoint<E, S> = new MemoryEndpoint<E, S>(nodeId, frozenForMs, {
+      attach: () => this.#attach(endpoint),
+      send: (message) => this.#send(endpoint, message),
+      detach: () => this.#detach(endpoint),
+    });
     return {
-      start: async (handlers) => {
-        endpoint = {
-          nodeId,
-          handlers: {
-            ...handlers,
-            onMessage: (message) => {
-              stats.messagesReceived += 1;
-              handlers.onMessage(message);
-            },
-            onConnected: (peer) => {
-              stats.connectionsOpened += 1;
-              handlers.onConnected(peer);
-            },
-          },
-          connected: new Set(),
-          frozenForMs,
-          isClosed: false,
-        };
-        this.#endpoints.set(nodeId, endpoint);
-        for (const peer of this.#endpoints.keys()) this.#connectSoon(nodeId, peer);
-      },
-      send: (message) => {
-        if (endpoint !== undefined && this.#send(endpoint, message)) stats.messagesSent += 1;
-        else stats.messagesDropped += 1;
-      },
-      stats: () => ({ ...stats }),
-      close: async () => {
-        if (endpoint !== undefined) this.#close(endpoint);
-      },
+      start: (handlers) => endpoint.start(handlers),
+      send: (message) => endpoint.send(message),
+      stats: () => endpoint.stats(),
+      close: async () => endpoint.end(),
     };
   }
 
@@ -100,7 +79,7 @@ export class MemoryNetwork<E, S> {
     this.#connectSoon(from, to);
   }
 
-  /** Cuts or heals both directions of every link of this node. */
+  /** Cuts or heals both directions of every link between this node and those that run. */
   isolate(nodeId: NodeId, isIsolated: boolean): void {
     for (const peer of this.#endpoints.keys()) {
       if (peer === nodeId) continue;
@@ -112,62 +91,75 @@ export class MemoryNetwork<E, S> {
   /** Heals every link. */
   heal(): void {
     this.#cut.clear();
-    for (const a of this.#endpoints.keys())
+    for (const a of this.#endpoints.keys()) {
       for (const b of this.#endpoints.keys()) if (a < b) this.#connectSoon(a, b);
+    }
   }
 
-  /** Breaks the connection between two nodes; it comes back by itself while the link is up. */
+  /** Breaks the connection between two nodes, which both are told; a new one comes by itself while the link is up. */
   flap(a: NodeId, b: NodeId): void {
-    for (const [nodeId, peer] of [
-      [a, b],
-      [b, a],
-    ] as const) {
-      const endpoint = this.#endpoints.get(nodeId);
-      if (endpoint?.connected.delete(peer)) endpoint.handlers.onDisconnected(peer);
+    const connection = this.#endpoints.get(a)?.connections.get(b);
+    if (connection !== undefined) {
+      this.#endpoints.get(a)?.disconnected(b, connection);
+      this.#endpoints.get(b)?.disconnected(a, connection);
     }
     this.#connectSoon(a, b);
   }
 
-  /** The process of this node has ended without a word: nothing is delivered to it, and its peers see their connections end. */
+  /** The process of this node has ended without a word: none of its handlers is called any more, and its peers see their connections end. */
   kill(nodeId: NodeId): void {
-    const endpoint = this.#endpoints.get(nodeId);
-    if (endpoint !== undefined) this.#close(endpoint);
+    this.#endpoints.get(nodeId)?.end();
   }
 
-  #close(endpoint: Endpoint<E, S>): void {
-    if (endpoint.isClosed) return;
-    endpoint.isClosed = true;
+  #attach(endpoint: MemoryEndpoint<E, S>): void {
     const { nodeId } = endpoint;
-    if (this.#endpoints.get(nodeId) === endpoint) this.#endpoints.delete(nodeId);
-    for (const peer of endpoint.connected) {
+    if (this.#endpoints.has(nodeId)) {
+      throw new TransportError(
+        'bind_failed',
+        `a process of node ${nodeId} runs already: close or kill it first`,
+      );
+    }
+    this.#endpoints.set(nodeId, endpoint);
+    for (const peer of this.#endpoints.keys()) this.#connectSoon(nodeId, peer);
+  }
+
+  #detach(endpoint: MemoryEndpoint<E, S>): void {
+    if (this.#endpoints.get(endpoint.nodeId) !== endpoint) return;
+    this.#endpoints.delete(endpoint.nodeId);
+    for (const [peer, connection] of endpoint.connections) {
       const other = this.#endpoints.get(peer);
-      if (!other?.connected.delete(nodeId)) continue;
-      this.#options.clock.setTimer(1, () => {
-        if (!other.isClosed && !other.connected.has(nodeId)) other.handlers.onDisconnected(nodeId);
+      if (other === undefined) continue;
+      this.#after(LOSS_MS, other, () => {
+        other.disconnected(endpoint.nodeId, connection);
+        this.#connectSoon(endpoint.nodeId, peer);
       });
     }
   }
 
-  #send(endpoint: Endpoint<E, S>, message: Message<E, S>): boolean {
+  #send(endpoint: MemoryEndpoint<E, S>, message: Message<E, S>): boolean {
     const { codecs, onSend, route } = this.#options;
-    if (endpoint.isClosed) return false;
     onSend?.(message);
-    if (!endpoint.connected.has(message.to) || this.#cut.has(linkKey(message.from, message.to))) return false;
-    const delaysMs = route === undefined ? [1] : route(message);
-    if (delaysMs.length === 0) return true;
-    const bytes = encodeMessage(message, codecs);
-    for (const delayMs of delaysMs) this.#arriveAfter(message.to, bytes, delayMs);
+    const connection = endpoint.connections.get(message.to);
+    if (connection === undefined || this.#cut.has(linkKey(message.from, message.to))) return false;
+    const bytes = codecs === undefined ? undefined : encodeMessage(message, codecs);
+    for (const delayMs of route?.(message) ?? [1]) {
+      this.#options.clock.setTimer(delayMs, () => {
+        const copy = codecs === undefined || bytes === undefined ? message : decodeMessage(bytes, codecs);
+        this.#arrive(copy, connection);
+      });
+    }
     return true;
   }
 
-  #arriveAfter(to: NodeId, bytes: Uint8Array, delayMs: number): void {
-    this.#options.clock.setTimer(delayMs, () => {
-      const endpoint = this.#endpoints.get(to);
-      if (endpoint === undefined) return;
-      const frozenForMs = endpoint.frozenForMs();
-      if (frozenForMs > 0) this.#arriveAfter(to, bytes, frozenForMs);
-      else endpoint.handlers.onMessage(decodeMessage(bytes, this.#options.codecs));
-    });
+  #arrive(message: Message<E, S>, connection: MemoryConnection): void {
+    const receiver = this.#endpoints.get(message.to);
+    if (receiver === undefined) return;
+    if (receiver.frozenForMs() > 0) {
+      this.#options.clock.setTimer(receiver.frozenForMs(), () => this.#arrive(message, connection));
+      return;
+    }
+    const isLate = receiver.connections.get(message.from) !== connection;
+    if (!isLate || this.#options.deliversLate === true) receiver.received(message);
   }
 
   #connectSoon(a: NodeId, b: NodeId, delayMs = CONNECT_MS): void {
@@ -175,34 +167,54 @@ export class MemoryNetwork<E, S> {
     this.#options.clock.setTimer(delayMs, () => {
       const left = this.#endpoints.get(a);
       const right = this.#endpoints.get(b);
-      if (left === undefined || right === undefined || left.connected.has(b)) return;
-      if (this.#cut.has(linkKey(a, b)) || this.#cut.has(linkKey(b, a))) return;
+      if (left === undefined || right === undefined || !this.#canConnect(left, right)) return;
       const frozenForMs = Math.max(left.frozenForMs(), right.frozenForMs());
       if (frozenForMs > 0) this.#connectSoon(a, b, frozenForMs);
       else void this.#handshake(left, right);
     });
   }
 
-  async #handshake(left: Endpoint<E, S>, right: Endpoint<E, S>): Promise<void> {
-    const leftHello = left.handlers.hello();
-    const rightHello = right.handlers.hello();
+  async #handshake(left: MemoryEndpoint<E, S>, right: MemoryEndpoint<E, S>): Promise<void> {
+    const leftHello = left.handshake.hello();
+    const rightHello = right.handshake.hello();
     const [leftAdmits, rightAdmits] = await Promise.all([
-      left.handlers.admit(rightHello),
-      right.handlers.admit(leftHello),
+      left.handshake.admit(rightHello),
+      right.handshake.admit(leftHello),
     ]);
-    if (left.isClosed || right.isClosed || left.connected.has(right.nodeId)) return;
+    if (!this.#canConnect(left, right)) return;
     if (!leftAdmits.ok || !rightAdmits.ok) {
-      this.#connectSoon(left.nodeId, right.nodeId, RECONNECT_MS * 10);
+      left.refused();
+      right.refused();
+      this.#connectSoon(left.nodeId, right.nodeId, REFUSED_MS);
       return;
     }
-    connected(left, rightHello);
-    connected(right, leftHello);
+    const connection: MemoryConnection = { order: this.#connectionsOpened++ };
+    left.join(right.nodeId, connection);
+    right.join(left.nodeId, connection);
+    left.connected(rightHello, connection);
+    right.connected(leftHello, connection);
   }
-}
 
-function connected<E, S>(endpoint: Endpoint<E, S>, peer: Hello): void {
-  endpoint.connected.add(peer.nodeId);
-  endpoint.handlers.onConnected(peer);
+  /** Whether both run, without a connection to each other, and the link is up both ways. */
+  #canConnect(left: MemoryEndpoint<E, S>, right: MemoryEndpoint<E, S>): boolean {
+    return (
+      !left.isClosed &&
+      !right.isClosed &&
+      !left.connections.has(right.nodeId) &&
+      !right.connections.has(left.nodeId) &&
+      !this.#cut.has(linkKey(left.nodeId, right.nodeId)) &&
+      !this.#cut.has(linkKey(right.nodeId, left.nodeId))
+    );
+  }
+
+  /** Runs `run` after `delayMs`, and after the receiver's process has stopped standing still. */
+  #after(delayMs: number, receiver: MemoryEndpoint<E, S>, run: () => void): void {
+    this.#options.clock.setTimer(delayMs, () => {
+      const frozenForMs = receiver.frozenForMs();
+      if (frozenForMs > 0) this.#after(frozenForMs, receiver, run);
+      else run();
+    });
+  }
 }
 
 function linkKey(from: NodeId, to: NodeId): string {

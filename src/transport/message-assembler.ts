@@ -1,58 +1,80 @@
 import { ByteReader, MalformedError } from '../codec/index.js';
-import type { Frame } from './frame-codec.js';
 
-/** Joins the frames of large messages. Memory is taken as frames arrive, never because a length says so. */
+/**
+ * Joins the frames of a large message. Memory follows the frames that have arrived, never the length that the first one claims: at
+ * most about twice their bytes.
+ */
 export class MessageAssembler {
   readonly #maxMessageBytes: number;
-  #parts: Uint8Array[] = [];
-  #missingBytes = 0;
+  #messageBytes = 0;
+  #bytes = new Uint8Array(0);
+  #arrivedBytes = 0;
 
+  /** @param maxMessageBytes a longer message is refused at its first frame. */
   constructor(maxMessageBytes: number) {
     this.#maxMessageBytes = maxMessageBytes;
   }
 
-  /**
-   * Takes a frame of kind `whole`, `first` or `more`, and gives the message that is complete with it, if there is one.
-   * @throws {MalformedError} for frames that do not follow from each other, or a message above the limit.
-   */
-  push({ kind, payload }: Frame): Uint8Array | undefined {
-    switch (kind) {
-      case 'whole':
-        return payload;
-      case 'first':
-        return this.#begin(payload);
-      case 'more':
-        return this.#goOn(payload);
-      default:
-        throw new MalformedError(`a frame of kind ${kind} comes in the middle of messages`);
-    }
+  /** Whether a message has begun and not ended. */
+  get isOpen(): boolean {
+    return this.#messageBytes > 0;
   }
 
-  #begin(payload: Uint8Array): Uint8Array | undefined {
-    if (this.#missingBytes > 0)
-      throw new MalformedError('a message begins before the one before it has ended');
+  /** How much memory is held for it. */
+  get heldBytes(): number {
+    return this.#bytes.length;
+  }
+
+  /**
+   * Takes the payload of a frame of kind `first`.
+   * @throws {MalformedError} if another message is open, or the new one is empty or above the limit.
+   */
+  first(payload: Uint8Array): Uint8Array | undefined {
+    this.requireClosed();
     const reader = new ByteReader(payload);
     const messageBytes = reader.u32();
-    if (messageBytes > this.#maxMessageBytes) {
+    if (messageBytes === 0 || messageBytes > this.#maxMessageBytes) {
       throw new MalformedError(
-        `a message of ${messageBytes} bytes is above the limit of ${this.#maxMessageBytes}`,
+        `a message of ${messageBytes} bytes is outside of [1, ${this.#maxMessageBytes}]`,
       );
     }
-    this.#missingBytes = messageBytes;
-    return this.#goOn(reader.raw(reader.remaining));
+    this.#messageBytes = messageBytes;
+    return this.more(reader.raw(reader.remaining));
   }
 
-  #goOn(part: Uint8Array): Uint8Array | undefined {
-    if (part.length === 0 || part.length > this.#missingBytes) {
+  /**
+   * Takes the payload of a frame of kind `more`, and gives the message if it is complete with it.
+   * @throws {MalformedError} if no message is open, or the payload is empty or longer than what is missing.
+   */
+  more(part: Uint8Array): Uint8Array | undefined {
+    const missingBytes = this.#messageBytes - this.#arrivedBytes;
+    if (part.length === 0 || part.length > missingBytes) {
       throw new MalformedError(
-        `${part.length} bytes go on with a message of which ${this.#missingBytes} are missing`,
+        `${part.length} bytes go on with a message of which ${missingBytes} are missing`,
       );
     }
-    this.#parts.push(part);
-    this.#missingBytes -= part.length;
-    if (this.#missingBytes > 0) return undefined;
-    const message = Buffer.concat(this.#parts);
-    this.#parts = [];
+    this.#append(part);
+    if (this.#arrivedBytes < this.#messageBytes) return undefined;
+    const message = this.#bytes.subarray(0, this.#messageBytes);
+    this.#bytes = new Uint8Array(0);
+    this.#arrivedBytes = 0;
+    this.#messageBytes = 0;
     return message;
+  }
+
+  /** @throws {MalformedError} if a message is open: nothing else of its lane may come before its end. */
+  requireClosed(): void {
+    if (this.isOpen) throw new MalformedError('a message begins before the one before it has ended');
+  }
+
+  #append(part: Uint8Array): void {
+    const neededBytes = this.#arrivedBytes + part.length;
+    if (neededBytes > this.#bytes.length) {
+      const larger = new Uint8Array(Math.min(this.#messageBytes, 2 * neededBytes));
+      larger.set(this.#bytes.subarray(0, this.#arrivedBytes));
+      this.#bytes = larger;
+    }
+    this.#bytes.set(part, this.#arrivedBytes);
+    this.#arrivedBytes = neededBytes;
   }
 }

@@ -1,125 +1,162 @@
-import type { Socket } from 'node:net';
-import { type Codecs, decodeMessage, MalformedError } from '../codec/index.js';
-import type { Message, NodeId } from '../omnipaxos/index.js';
-import type { Clock, Timer } from '../runtime/index.js';
-import { encodeFrame, type Frame, FrameReader } from './frame-codec.js';
-import { decodeHello, encodeHello } from './hello-codec.js';
-import { MessageAssembler } from './message-assembler.js';
-import { OutboundQueue } from './outbound-queue.js';
+import type { Duplex } from 'node:stream';
+import { MalformedError } from '../codec/index.js';
+import { unreachable } from '../errors/index.js';
+import type { NodeId } from '../omnipaxos/index.js';
+import type { Clock, NextTurn, Timer } from '../runtime/index.js';
+import { ReceiveWindow } from './bulk-window.js';
+import { ConnectionWriter } from './connection-writer.js';
+import type { Frame } from './frame-codec.js';
+import { FrameReader } from './frame-reader.js';
+import { HANDSHAKE_FRAME_BYTES_MAX, Handshake, type HandshakeOutcome } from './handshake.js';
+import { MessageReceiver } from './message-receiver.js';
 import type { Admission, Hello } from './peer-transport.js';
 import type { TcpLimits } from './tcp-options.js';
-
-/**
- * The state of one connection. It is up once this side has admitted the peer and the peer has told that it has admitted this
- * side.
- */
-type State =
-  | {
-      readonly kind: 'handshake';
-      readonly peer: Hello | undefined;
-      readonly admitted: boolean;
-      readonly isAdmitted: boolean;
-    }
-  | { readonly kind: 'up'; readonly peer: Hello }
-  | { readonly kind: 'closed' };
+import { Watchdog } from './watchdog.js';
 
 /** Why a connection has ended. */
-export type CloseCause = 'malformed' | 'refused' | 'timeout' | 'socket' | 'replaced' | 'stopped';
+export type CloseCause =
+  /** The peer broke the format. */
+  | 'malformed'
+  /** One of the sides refused the other. */
+  | 'refused'
+  /** Another connection to the same peer is used. */
+  | 'replaced'
+  /** A deadline has passed. */
+  | 'timeout'
+  /** The socket has ended or failed. */
+  | 'socket'
+  /** This side could not go on. */
+  | 'failed'
+  /** This side was asked to stop. */
+  | 'stopped';
 
-/** What a connection asks of its transport, and tells it. */
-export interface PeerConnectionHandlers<E, S> {
+/** What a connection asks, and what it tells. No handler is called after `onClosed`. */
+export interface PeerConnectionHandlers {
   readonly hello: () => Hello;
-  readonly admit: (hello: Hello) => Promise<Admission>;
-  readonly onUp: (connection: PeerConnection<E, S>, peer: Hello) => void;
-  readonly onMessage: (connection: PeerConnection<E, S>, message: Message<E, S>) => void;
-  /** Told once, when the connection has ended; `reason` is for logs. */
-  readonly onClosed: (connection: PeerConnection<E, S>, cause: CloseCause, reason: string) => void;
+  readonly admit: (peer: Hello) => Promise<Admission>;
+  /** See `HandshakeHandlers.establish`. */
+  readonly establish: (peer: Hello) => number | undefined;
+  /** Both sides use the connection from now on. */
+  readonly onEstablished: (peer: Hello, generation: number) => void;
+  /**
+   * A message's bytes, of this peer: a view of memory that is never written again.
+   * @throws {MalformedError} if they are no message of it; the connection ends then.
+   */
+  readonly onMessage: (peerId: NodeId, bytes: Uint8Array) => void;
+  /** Told once, when the connection has ended, whatever its end. */
+  readonly onClosed: (cause: CloseCause, reason: string) => void;
 }
 
-export interface PeerConnectionOptions<E, S> {
-  readonly socket: Socket;
-  /** The node that was dialled; undefined on the side that was called. */
-  readonly expected: NodeId | undefined;
+/** What a connection is made of. */
+export interface PeerConnectionOptions {
+  readonly socket: Duplex;
+  /** Rises with each connection of a transport, in the order in which they are opened. */
+  readonly order: number;
   readonly nodeId: NodeId;
-  readonly codecs: Codecs<E, S>;
   readonly limits: TcpLimits;
   readonly clock: Clock;
-  readonly handlers: PeerConnectionHandlers<E, S>;
+  readonly nextTurn: NextTurn;
+  readonly handlers: PeerConnectionHandlers;
 }
 
-const WATCH_INTERVAL_MS = 500;
+/** The phase of a connection, with what only that phase has. */
+type Phase =
+  | { readonly kind: 'connecting' | 'handshake' }
+  | { readonly kind: 'established'; readonly receiver: MessageReceiver; readonly writer: ConnectionWriter }
+  | { readonly kind: 'closed' };
 
-/** One socket to one peer, from the handshake to its end. */
-export class PeerConnection<E, S> {
-  readonly #socket: Socket;
-  readonly #options: PeerConnectionOptions<E, S>;
-  readonly #reader: FrameReader;
-  readonly #assembler: MessageAssembler;
-  readonly #queue: OutboundQueue;
-  #state: State = { kind: 'handshake', peer: undefined, admitted: false, isAdmitted: false };
-  #flushQueued = false;
-  #isBlocked = false;
-  #watch: Timer | undefined;
-  readonly #beganMs: number;
-  #receivedMs: number;
-  #blockedMs = 0;
+/** How long a refusal may take to get out, in ms, before the socket is destroyed. */
+const LINGER_MS = 500;
 
-  constructor(options: PeerConnectionOptions<E, S>) {
+/** One socket to one peer, from its first byte to its end. */
+export class PeerConnection {
+  /** Rises with each connection of a transport, in the order in which they are opened. */
+  readonly order: number;
+  readonly #socket: Duplex;
+  readonly #options: PeerConnectionOptions;
+  readonly #reader = new FrameReader(HANDSHAKE_FRAME_BYTES_MAX);
+  readonly #handshake: Handshake;
+  /** The deadline of the phase; once established, of the next frame. */
+  #deadline: Watchdog;
+  #phase: Phase = { kind: 'connecting' };
+  #linger: Timer | undefined;
+
+  constructor(options: PeerConnectionOptions) {
+    const { socket, order, nodeId, limits, handlers } = options;
+    this.order = order;
+    this.#socket = socket;
     this.#options = options;
-    this.#socket = options.socket;
-    const { limits, clock } = options;
-    this.#reader = new FrameReader(limits.maxFrameBytes);
-    this.#assembler = new MessageAssembler(limits.maxMessageBytes);
-    this.#queue = new OutboundQueue(limits.outboundQueueBytes, limits.maxFrameBytes);
-    this.#beganMs = clock.monotonicMs();
-    this.#receivedMs = this.#beganMs;
-    this.#socket.on('data', (chunk: Buffer) => this.#onData(chunk));
-    this.#socket.on('drain', () => this.#onDrain());
-    this.#socket.on('error', (error) => this.close('socket', error.message));
-    this.#socket.on('close', () => this.close('socket', 'the peer has closed the connection'));
-    this.#armWatch();
+    this.#handshake = new Handshake(nodeId, {
+      hello: handlers.hello,
+      admit: handlers.admit,
+      establish: handlers.establish,
+      write: (frame) => void socket.write(frame),
+      onOutcome: (outcome) => this.#onHandshakeOutcome(outcome),
+    });
+    this.#deadline = this.#watchdog(limits.connectTimeoutMs, 'it could not be reached');
+    this.#deadline.start();
+    socket.on('data', (chunk: Buffer) => this.#onData(chunk));
+    socket.on('drain', () => this.#onDrain());
+    socket.on('error', (error: Error) => this.close('socket', error.message));
+    socket.on('close', () => this.#onSocketClosed());
   }
 
-  /** The peer, once the connection is up. */
-  get peer(): Hello | undefined {
-    return this.#state.kind === 'up' ? this.#state.peer : undefined;
+  /** The peer as it states to be, as soon as it has; verified only once the connection is established. */
+  get claimedPeer(): Hello | undefined {
+    return this.#handshake.claimedPeer;
   }
 
-  /** Bytes may be written now: the handshake begins. */
-  open(): void {
-    if (this.#state.kind === 'closed') return;
-    this.#socket.write(encodeFrame('hello', encodeHello(this.#options.handlers.hello())));
+  /** Bytes may be written from now on: the handshake begins. */
+  begin(): void {
+    if (this.#phase.kind !== 'connecting') return;
+    this.#phase = { kind: 'handshake' };
+    this.#setDeadline(this.#options.limits.handshakeTimeoutMs, 'there was no handshake');
+    this.#handshake.begin();
   }
 
-  /** Queues a message; it leaves at the end of this turn. @returns false if it was dropped because the queue is full. */
-  send(bytes: Uint8Array, isUrgent: boolean): boolean {
-    if (this.#state.kind !== 'up' || !this.#queue.push(bytes, isUrgent)) return false;
-    if (!this.#flushQueued) {
-      this.#flushQueued = true;
-      queueMicrotask(() => this.#flush());
-    }
-    return true;
+  /**
+   * Queues a message of an established connection; it leaves at the end of this turn.
+   * @returns false if it was dropped.
+   */
+  send(message: Uint8Array, isUrgent: boolean): boolean {
+    return this.#phase.kind === 'established' && this.#phase.writer.send(message, isUrgent);
   }
 
-  /** Ends the connection. Idempotent; nothing of it is handled afterwards. */
+  /** Ends the connection: nothing of it is handled afterwards. Idempotent. */
   close(cause: CloseCause, reason: string): void {
-    if (this.#state.kind === 'closed') return;
-    this.#state = { kind: 'closed' };
-    this.#watch?.cancel();
-    // A refusal that has just been written should still get out.
-    if (cause === 'refused') this.#socket.end();
+    if (this.#phase.kind === 'closed') return;
+    if (this.#phase.kind === 'established') this.#phase.writer.stop();
+    this.#phase = { kind: 'closed' };
+    this.#deadline.stop();
+    this.#handshake.cancel();
+    if (cause === 'refused') this.#destroyLater();
     else this.#socket.destroy();
-    this.#socket.removeAllListeners('data');
-    if (cause === 'refused') this.#socket.setTimeout(WATCH_INTERVAL_MS, () => this.#socket.destroy());
-    this.#options.handlers.onClosed(this, cause, reason);
+    this.#options.handlers.onClosed(cause, reason);
+  }
+
+  /** Lets a refusal get out first. */
+  #destroyLater(): void {
+    this.#socket.end();
+    this.#linger = this.#options.clock.setTimer(LINGER_MS, () => this.#socket.destroy());
+  }
+
+  #onSocketClosed(): void {
+    this.#linger?.cancel();
+    this.close('socket', 'the peer has closed the connection');
+  }
+
+  #onDrain(): void {
+    if (this.#phase.kind === 'established') this.#phase.writer.drained();
   }
 
   #onData(chunk: Buffer): void {
-    this.#receivedMs = this.#options.clock.monotonicMs();
+    // What comes late, after the end, is dropped.
+    if (this.#isClosed()) return;
     try {
-      for (const frame of this.#reader.push(chunk)) {
-        if (this.#state.kind === 'closed') return;
+      this.#reader.push(chunk);
+      for (let frame = this.#reader.next(); frame !== undefined; frame = this.#reader.next()) {
         this.#onFrame(frame);
+        if (this.#isClosed()) return;
       }
     } catch (error) {
       if (!(error instanceof MalformedError)) throw error;
@@ -128,103 +165,63 @@ export class PeerConnection<E, S> {
   }
 
   #onFrame(frame: Frame): void {
-    if (this.#state.kind === 'handshake') {
-      this.#onHandshakeFrame(frame, this.#state);
-      return;
-    }
-    const bytes = this.#assembler.push(frame);
-    if (bytes === undefined) return;
-    const message = decodeMessage(bytes, this.#options.codecs);
-    if (message.from !== this.peer?.nodeId || message.to !== this.#options.nodeId) {
-      throw new MalformedError(
-        `node ${this.peer?.nodeId} sent a message from ${message.from} to ${message.to}`,
-      );
-    }
-    this.#options.handlers.onMessage(this, message);
-  }
-
-  #onHandshakeFrame({ kind, payload }: Frame, state: State & { readonly kind: 'handshake' }): void {
-    if (kind === 'hello' && state.peer === undefined) {
-      void this.#judge(decodeHello(payload));
-    } else if (kind === 'admitted' && state.peer !== undefined) {
-      this.#state = { ...state, isAdmitted: true };
-      this.#tryUp();
-    } else if (kind === 'refused') {
-      this.close('refused', `it refuses this node: ${Buffer.from(payload).toString('utf8')}`);
+    if (this.#phase.kind === 'established') {
+      this.#deadline.touch();
+      this.#phase.receiver.onFrame(frame);
     } else {
-      throw new MalformedError(`a frame of kind ${kind} comes in the middle of the handshake`);
+      this.#handshake.onFrame(frame);
     }
   }
 
-  async #judge(peer: Hello): Promise<void> {
-    if (this.#state.kind !== 'handshake') return;
-    this.#state = { ...this.#state, peer };
-    const { expected, handlers } = this.#options;
-    const admission: Admission =
-      expected === undefined || expected === peer.nodeId
-        ? await handlers.admit(peer)
-        : { ok: false, reason: `node ${peer.nodeId} answers where node ${expected} was expected` };
-    if (this.#state.kind !== 'handshake') return;
-    if (!admission.ok) {
-      this.#socket.write(encodeFrame('refused', Buffer.from(admission.reason.slice(0, 1_000))));
-      this.close('refused', `node ${peer.nodeId} is refused: ${admission.reason}`);
-      return;
+  #onHandshakeOutcome(outcome: HandshakeOutcome): void {
+    switch (outcome.kind) {
+      case 'established':
+        this.#onEstablished(outcome.peer, outcome.generation);
+        return;
+      case 'refused':
+        this.close('refused', outcome.reason);
+        return;
+      case 'redundant':
+        this.close('replaced', 'another connection is used');
+        return;
+      case 'failed':
+        this.close('failed', `this node cannot take part in a handshake: ${String(outcome.error)}`);
+        return;
+      default:
+        unreachable(outcome);
     }
-    this.#socket.write(encodeFrame('admitted'));
-    this.#state = { ...this.#state, admitted: true };
-    this.#tryUp();
   }
 
-  #tryUp(): void {
-    const state = this.#state;
-    if (state.kind !== 'handshake' || !state.admitted || !state.isAdmitted || state.peer === undefined)
-      return;
-    this.#state = { kind: 'up', peer: state.peer };
-    this.#options.handlers.onUp(this, state.peer);
-  }
-
-  /** Writes what waits, all of one turn in one go, as long as the socket takes it. */
-  #flush(): void {
-    this.#flushQueued = false;
-    if (this.#isBlocked || this.#state.kind !== 'up') return;
-    this.#socket.cork();
-    for (let frame = this.#queue.nextFrame(); frame !== undefined; frame = this.#queue.nextFrame()) {
-      if (!this.#socket.write(frame)) {
-        this.#isBlocked = true;
-        this.#blockedMs = this.#options.clock.monotonicMs();
-        break;
-      }
-    }
-    this.#socket.uncork();
-  }
-
-  #onDrain(): void {
-    this.#isBlocked = false;
-    this.#flush();
-  }
-
-  /** Looks at the deadlines from time to time, which is cheaper than a timer for each byte. */
-  #armWatch(): void {
-    this.#watch = this.#options.clock.setTimer(WATCH_INTERVAL_MS, () => {
-      const overdue = this.#overdue();
-      if (overdue !== undefined) this.close('timeout', overdue);
-      else if (this.#state.kind !== 'closed') this.#armWatch();
+  #onEstablished(peer: Hello, generation: number): void {
+    const { limits, handlers } = this.#options;
+    const received = new ReceiveWindow();
+    const stall = this.#watchdog(limits.stallTimeoutMs, 'it has taken nothing of what waits for it');
+    const writer = new ConnectionWriter({ socket: this.#socket, limits, received, stall });
+    const receiver = new MessageReceiver(limits.maxMessageBytes, received, {
+      onMessage: (bytes) => handlers.onMessage(peer.nodeId, bytes),
+      onAck: (totalBytes) => writer.acknowledged(totalBytes),
+      onAckDue: () => writer.flushSoon(),
     });
+    this.#phase = { kind: 'established', receiver, writer };
+    this.#reader.maxFrameBytes = limits.maxFrameBytes;
+    this.#setDeadline(limits.receiveTimeoutMs, 'nothing complete has arrived');
+    handlers.onEstablished(peer, generation);
   }
 
-  #overdue(): string | undefined {
-    const { clock, limits } = this.#options;
-    const nowMs = clock.monotonicMs();
-    if (this.#state.kind === 'handshake') {
-      return nowMs - this.#beganMs >= limits.handshakeTimeoutMs
-        ? `there was no handshake within ${limits.handshakeTimeoutMs} ms`
-        : undefined;
-    }
-    if (this.#isBlocked && nowMs - this.#blockedMs >= limits.stallTimeoutMs) {
-      return `written bytes have waited for ${limits.stallTimeoutMs} ms`;
-    }
-    return nowMs - this.#receivedMs >= limits.idleTimeoutMs
-      ? `nothing was received for ${limits.idleTimeoutMs} ms`
-      : undefined;
+  #setDeadline(timeoutMs: number, what: string): void {
+    this.#deadline.stop();
+    this.#deadline = this.#watchdog(timeoutMs, what);
+    this.#deadline.start();
+  }
+
+  #watchdog(timeoutMs: number, what: string): Watchdog {
+    const { clock, nextTurn } = this.#options;
+    const onExpired = (): void => this.close('timeout', `${what} within ${timeoutMs} ms`);
+    return new Watchdog({ clock, nextTurn, timeoutMs, onExpired });
+  }
+
+  // A method, since the compiler takes a field for unchanged across calls.
+  #isClosed(): boolean {
+    return this.#phase.kind === 'closed';
   }
 }

@@ -113,6 +113,7 @@ class World {
       codecs: { entry: highWaterCommandCodec, snapshot: highWaterSnapshotCodec },
       route: (message) => this.#route(message, networkRandom, lastArrivalMs),
       onSend: (message) => this.#onSend(message),
+      deliversLate: true,
     });
     this.#makeMachines();
     const trace = (nodeId: NodeId, event: string): void => this.#trace(nodeId, event);

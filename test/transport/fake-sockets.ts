@@ -1,0 +1,174 @@
+import { Duplex } from 'node:stream';
+import type { VirtualClock } from '../../src/testing/virtual-clock.js';
+import {
+  type Address,
+  formatAddress,
+  type SocketFactory,
+  type SocketListenerHandlers,
+} from '../../src/transport/index.js';
+
+/** How one direction of a connection behaves. */
+export interface PipeBehaviour {
+  /** ms from one end to the other. */
+  latencyMs: number;
+  /** How fast bytes leave, in bytes per ms. */
+  bytesPerMs: number;
+  /** How many bytes the sender's kernel takes before the writer must wait. */
+  kernelBytes: number;
+}
+
+/** One direction of a connection. Bytes and the end arrive in order; a cut pipe swallows all that enters it. */
+class FakePipe {
+  readonly #clock: VirtualClock;
+  readonly #behaviour: PipeBehaviour;
+  readonly #deliver: (chunk: Buffer | null) => void;
+  #lastSentMs = 0;
+  #lastArrivalMs = 0;
+  #kernelBytes = 0;
+  #waiting: (() => void)[] = [];
+  isCut = false;
+
+  constructor(clock: VirtualClock, behaviour: PipeBehaviour, deliver: (chunk: Buffer | null) => void) {
+    this.#clock = clock;
+    this.#behaviour = behaviour;
+    this.#deliver = deliver;
+  }
+
+  /** `taken` is called when the kernel has room again; never, in a cut pipe that is full. */
+  write(chunk: Buffer, taken: () => void): void {
+    const { bytesPerMs, kernelBytes, latencyMs } = this.#behaviour;
+    this.#kernelBytes += chunk.length;
+    if (this.#kernelBytes <= kernelBytes) taken();
+    else this.#waiting.push(taken);
+    if (this.isCut) return;
+    const nowMs = this.#clock.monotonicMs();
+    this.#lastSentMs = Math.max(nowMs, this.#lastSentMs) + chunk.length / bytesPerMs;
+    this.#clock.setTimer(this.#lastSentMs - nowMs, () => {
+      this.#kernelBytes -= chunk.length;
+      while (this.#kernelBytes <= kernelBytes && this.#waiting.length > 0) this.#waiting.shift()?.();
+    });
+    this.#arriveAt(this.#lastSentMs + latencyMs, chunk);
+  }
+
+  end(): void {
+    if (!this.isCut) this.#arriveAt(this.#clock.monotonicMs() + this.#behaviour.latencyMs, null);
+  }
+
+  #arriveAt(arrivalMs: number, chunk: Buffer | null): void {
+    this.#lastArrivalMs = Math.max(this.#lastArrivalMs, arrivalMs);
+    this.#clock.setTimer(this.#lastArrivalMs - this.#clock.monotonicMs(), () => {
+      if (!this.isCut) this.#deliver(chunk);
+    });
+  }
+}
+
+/** One end of a fake connection: behaves as a `net.Socket` as far as a transport looks. */
+export class FakeSocket extends Duplex {
+  out: FakePipe | undefined;
+
+  constructor() {
+    super({ allowHalfOpen: false, emitClose: true });
+  }
+
+  override _read(): void {}
+
+  override _write(chunk: Buffer, _encoding: string, taken: () => void): void {
+    this.out?.write(chunk, taken);
+  }
+
+  override _final(done: () => void): void {
+    this.out?.end();
+    done();
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    this.out?.end();
+    done(error);
+  }
+}
+
+/** A connection that was opened, for tests to look at and to damage. */
+export interface FakeLink {
+  readonly address: string;
+  readonly caller: FakeSocket;
+  readonly callee: FakeSocket;
+  /** Both directions swallow everything from now on; neither end is told. */
+  cut(): void;
+}
+
+/** A network of fake sockets on virtual time. */
+export class FakeNetwork {
+  readonly clock: VirtualClock;
+  readonly links: FakeLink[] = [];
+  /** Addresses that never answer. */
+  readonly blackHoles = new Set<string>();
+  /** Draws the behaviour of each direction of a new connection. */
+  behaviour: () => PipeBehaviour = () => ({
+    latencyMs: 1,
+    bytesPerMs: Number.POSITIVE_INFINITY,
+    kernelBytes: 2 ** 20,
+  });
+  readonly #listeners = new Map<string, SocketListenerHandlers>();
+
+  constructor(clock: VirtualClock) {
+    this.clock = clock;
+  }
+
+  /** All ends that have not been destroyed. */
+  get openSockets(): FakeSocket[] {
+    return this.links.flatMap(({ caller, callee }) => [caller, callee]).filter((socket) => !socket.destroyed);
+  }
+
+  factory(changes: Partial<SocketFactory> = {}): SocketFactory {
+    return {
+      isSecure: true,
+      contradicts: () => undefined,
+      connect: (address, onReady) => this.#connect(address, onReady),
+      listen: async (address, handlers) => {
+        const key = formatAddress(address);
+        if (this.#listeners.has(key)) throw new Error(`listen EADDRINUSE: address already in use ${key}`);
+        this.#listeners.set(key, handlers);
+        return {
+          address,
+          close: async () => void this.#listeners.delete(key),
+        };
+      },
+      ...changes,
+    };
+  }
+
+  #connect(address: Address, onReady: () => void): FakeSocket {
+    const key = formatAddress(address);
+    const caller = new FakeSocket();
+    this.clock.setTimer(this.behaviour().latencyMs, () => {
+      if (this.blackHoles.has(key) || caller.destroyed) return;
+      const listener = this.#listeners.get(key);
+      if (listener === undefined) {
+        caller.destroy(new Error(`connect ECONNREFUSED ${key}`));
+        return;
+      }
+      const callee = new FakeSocket();
+      caller.out = this.#pipe(callee);
+      callee.out = this.#pipe(caller);
+      const { out } = callee;
+      this.links.push({
+        address: key,
+        caller,
+        callee,
+        cut: () => {
+          if (caller.out !== undefined) caller.out.isCut = true;
+          out.isCut = true;
+        },
+      });
+      listener.onSocket(callee);
+      onReady();
+    });
+    return caller;
+  }
+
+  #pipe(to: FakeSocket): FakePipe {
+    return new FakePipe(this.clock, this.behaviour(), (chunk) => {
+      if (!to.destroyed) to.push(chunk);
+    });
+  }
+}

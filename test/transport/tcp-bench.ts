@@ -1,0 +1,73 @@
+import type { NodeId } from '../../src/omnipaxos/index.js';
+import { SeededRandom } from '../../src/testing/seeded-random.js';
+import { VirtualClock } from '../../src/testing/virtual-clock.js';
+import { TcpPeerTransport, type TcpPeerTransportOptions } from '../../src/transport/index.js';
+import { testCodecs } from '../codec/test-codecs.js';
+import { type LogLine, recordingLogger } from '../driver/recording-logger.js';
+import { FakeNetwork } from './fake-sockets.js';
+import { TestPeer } from './test-peer.js';
+
+export type BenchOptions = Partial<TcpPeerTransportOptions<string, number>>;
+
+/** The address of a node on the bench. */
+export const addressOf = (nodeId: NodeId): string => `node-${nodeId}:1`;
+
+/** One process of a node. */
+export interface BenchNode {
+  readonly transport: TcpPeerTransport<string, number>;
+  readonly peer: TestPeer;
+}
+
+/** TCP transports over fake sockets, on virtual time. */
+export class TcpBench implements AsyncDisposable {
+  readonly clock = new VirtualClock();
+  readonly network = new FakeNetwork(this.clock);
+  readonly lines: LogLine[] = [];
+  readonly #nodes: readonly NodeId[];
+  readonly #options: BenchOptions;
+  readonly #transports: TcpPeerTransport<string, number>[] = [];
+
+  constructor(nodes: readonly NodeId[] = [1, 2], options: BenchOptions = {}) {
+    this.#nodes = nodes;
+    this.#options = options;
+  }
+
+  /** Starts a process of a node; `peer` is who it is, if it is not the node in its first life. */
+  async start(nodeId: NodeId, options: BenchOptions = {}, peer = new TestPeer(nodeId)): Promise<BenchNode> {
+    const transport = new TcpPeerTransport<string, number>({
+      nodeId,
+      listen: addressOf(nodeId),
+      peers: new Map(this.#nodes.filter((id) => id !== nodeId).map((id) => [id, addressOf(id)])),
+      codecs: testCodecs,
+      clock: this.clock,
+      random: new SeededRandom(nodeId),
+      logger: recordingLogger(this.lines),
+      nextTurn: (callback) => void this.clock.setTimer(0, callback),
+      socketFactory: this.network.factory(),
+      ...this.#options,
+      ...options,
+    });
+    this.#transports.push(transport);
+    await transport.start(peer);
+    return { transport, peer };
+  }
+
+  /** Starts all nodes at the same time, and lets them connect. */
+  async startAll(): Promise<BenchNode[]> {
+    const nodes = await Promise.all(this.#nodes.map((nodeId) => this.start(nodeId)));
+    await this.pass(50);
+    return nodes;
+  }
+
+  pass(ms: number): Promise<void> {
+    return this.clock.advanceAsync(ms);
+  }
+
+  warnings(): unknown[] {
+    return this.lines.flatMap(({ level, fields }) => (level === 'warn' ? [fields['reason']] : []));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#transports.map((transport) => transport.close()));
+  }
+}
