@@ -39,6 +39,7 @@ function start(count: number) {
     random: { nextFloat: () => 0.5, nextId: () => '0' },
     logger: silentLogger,
     nameOfError: (error) => (error instanceof Error ? error.message : 'UNKNOWN'),
+    isViolation: (error) => error instanceof Error && error.message === 'order violation',
     onFailover: () => void failovers++,
   });
   const [first, second] = clients;
@@ -82,6 +83,13 @@ describe('load', () => {
     expect(load.totals().errors).toEqual({ UNAVAILABLE: 2 });
     await load.stop();
     expect(clock.armedTimers).toBe(0);
+  });
+
+  test('a client that finds a violation by itself, is counted as a violation and not as an error', async () => {
+    const { load, first } = start(1);
+    await first.fail('order violation');
+    expect(load.totals()).toMatchObject({ violations: 1, errors: {} });
+    await load.stop();
   });
 
   test('a kill and the first grant after it, is told with its gap', async () => {

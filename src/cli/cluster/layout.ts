@@ -8,7 +8,7 @@ import type { Random } from '../../runtime/index.js';
 import { type InitDataDirectoryOptions, initDataDirectory, StorageError } from '../../storage/index.js';
 import { formatEndpoint, parseEndpoint } from '../../wire/index.js';
 import { firstConfig } from '../first-config.js';
-import { chooseClientPorts, chooseFreePorts, LOCAL_HOST } from './ports.js';
+import { type ClusterPorts, LOCAL_HOST } from './ports.js';
 
 /** Where one node of a local cluster lives. */
 export interface NodePlace {
@@ -50,6 +50,7 @@ type ClusterFile = z.output<typeof clusterFileSchema>;
  */
 export async function prepareLayout(
   options: { readonly nodes: number; readonly dataDir?: string | undefined },
+  ports: ClusterPorts,
   random: Random,
 ): Promise<ClusterLayout> {
   const temporary = options.dataDir === undefined;
@@ -59,12 +60,13 @@ export async function prepareLayout(
       : await ensureDirectory(resolve(options.dataDir));
   try {
     const file =
-      (await readClusterFile(dataDir)) ?? (await createClusterFile(dataDir, options.nodes, random));
+      (await readClusterFile(dataDir, ports)) ??
+      (await createClusterFile(dataDir, options.nodes, ports, random));
     if (file.peerAddresses.length !== options.nodes) {
       const expectation = `must be ${file.peerAddresses.length}, as when ${dataDir} was made; or use another --data-dir`;
       throw new InvalidInputError('--nodes', options.nodes, expectation);
     }
-    return { dataDir, temporary, nodes: await placeNodes(dataDir, file, random) };
+    return { dataDir, temporary, nodes: await placeNodes(dataDir, file, ports) };
   } catch (error) {
     if (temporary) await rm(dataDir, { recursive: true, force: true });
     throw error;
@@ -76,10 +78,9 @@ export async function removeIfTemporary({ dataDir, temporary }: ClusterLayout): 
   if (temporary) await rm(dataDir, { recursive: true, force: true });
 }
 
-async function placeNodes(dataDir: string, file: ClusterFile, random: Random): Promise<NodePlace[]> {
+async function placeNodes(dataDir: string, file: ClusterFile, ports: ClusterPorts): Promise<NodePlace[]> {
   const { clusterId, peerAddresses } = file;
-  const peerPorts = peerAddresses.map((address) => parseEndpoint(address)?.port ?? 0);
-  const clientPorts = await chooseClientPorts(peerAddresses.length, random, peerPorts);
+  const clientPorts = await ports.takeClientPorts(peerAddresses.length);
   const peers = new Map(peerAddresses.map((address, index) => [index + 1, address]));
   const places: NodePlace[] = [];
   for (const [nodeId, peerAddress] of peers) {
@@ -110,14 +111,20 @@ async function ensureDirectory(dataDir: string): Promise<string> {
   return dataDir;
 }
 
-async function readClusterFile(dataDir: string): Promise<ClusterFile | undefined> {
+async function readClusterFile(dataDir: string, ports: ClusterPorts): Promise<ClusterFile | undefined> {
   const path = join(dataDir, CLUSTER_FILE);
   if (!(await exists(path))) {
     if ((await readdir(dataDir)).length === 0) return undefined;
     const expectation = `must be a new or empty directory, or one that 'tsoracle cluster' has made (with a ${CLUSTER_FILE})`;
     throw new InvalidInputError('--data-dir', dataDir, expectation);
   }
-  return parseInput(clusterFileSchema, parseJson(await readFile(path, 'utf8')), path);
+  const file = parseInput(clusterFileSchema, parseJson(await readFile(path, 'utf8')), path);
+  for (const address of file.peerAddresses) {
+    if (await ports.take(parseEndpoint(address)?.port ?? 0)) continue;
+    const expectation = `must have its peers' addresses free, but ${address} is in use; does this cluster run already?`;
+    throw new InvalidInputError('--data-dir', dataDir, expectation);
+  }
+  return file;
 }
 
 function parseJson(text: string): unknown {
@@ -128,12 +135,17 @@ function parseJson(text: string): unknown {
   }
 }
 
-async function createClusterFile(dataDir: string, nodes: number, random: Random): Promise<ClusterFile> {
-  const ports = await chooseFreePorts(nodes, random);
+async function createClusterFile(
+  dataDir: string,
+  nodes: number,
+  ports: ClusterPorts,
+  random: Random,
+): Promise<ClusterFile> {
+  const peerPorts = await ports.takePorts(nodes);
   const file: ClusterFile = {
     formatVersion: 1,
     clusterId: `local-${random.nextId()}`,
-    peerAddresses: ports.map((port) => formatEndpoint({ host: LOCAL_HOST, port })),
+    peerAddresses: peerPorts.map((port) => formatEndpoint({ host: LOCAL_HOST, port })),
   };
   const path = join(dataDir, CLUSTER_FILE);
   await writeFile(`${path}.new`, `${JSON.stringify(file, null, 2)}\n`);

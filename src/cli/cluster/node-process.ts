@@ -11,7 +11,7 @@ import type { NodePlace } from './layout.js';
 const RESTART_DELAY_MS = 2_000;
 /** After how many ms a node is started again that ended before it was ready, and how often in a row. */
 const START_RETRY_DELAY_MS = 500;
-const START_ATTEMPTS_MAX = 10;
+const START_ATTEMPTS_MAX = 60;
 /** How many ms a node is given to stop before it is killed. */
 const STOP_GRACE_MS = 10_000;
 

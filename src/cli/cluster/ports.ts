@@ -1,4 +1,4 @@
-import { createServer } from 'node:net';
+import { createServer, type ListenOptions, type Server } from 'node:net';
 import { TsoracleError } from '../../errors/index.js';
 import type { Random } from '../../runtime/index.js';
 
@@ -17,44 +17,81 @@ const OTHER_PORTS = { first: 20_000, count: 12_000 } as const;
 /** How many random ports are tried for each one that is wanted. */
 const ATTEMPTS_MAX = 200;
 
-/** A client port for each of `count` nodes: 50551 and up, or a free one where that is taken. */
-export async function chooseClientPorts(
-  count: number,
-  random: Random,
-  avoid: readonly number[],
-): Promise<number[]> {
-  const ports: number[] = [];
-  for (let index = 0; index < count; index++) {
-    const preferred = FIRST_CLIENT_PORT + index;
-    const usable = !avoid.includes(preferred) && (await isPortFree(preferred));
-    ports.push(usable ? preferred : await chooseFreePort(random, [...avoid, ...ports]));
-  }
-  return ports;
-}
+/**
+ * The ports of one local cluster, taken for as long as its supervisor runs, also while the node that listens there is being restarted: no other
+ * local cluster of this machine is given them. (Clients could not tell a node of another cluster from their own.) The claim of a port is a
+ * listening socket with a name in Linux's abstract namespace, which vanishes with its process; elsewhere there are no claims.
+ */
+export class ClusterPorts implements AsyncDisposable {
+  readonly #random: Random;
+  readonly #claims = new Map<number, Server | undefined>();
 
-/** `count` different free ports. */
-export async function chooseFreePorts(count: number, random: Random): Promise<number[]> {
-  const ports: number[] = [];
-  while (ports.length < count) ports.push(await chooseFreePort(random, ports));
-  return ports;
-}
-
-async function chooseFreePort(random: Random, avoid: readonly number[]): Promise<number> {
-  for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-    const port = OTHER_PORTS.first + Math.floor(random.nextFloat() * OTHER_PORTS.count);
-    if (!avoid.includes(port) && (await isPortFree(port))) return port;
+  constructor(random: Random) {
+    this.#random = random;
   }
-  throw new TsoracleError(
-    'no_free_port',
-    `found no free port on ${LOCAL_HOST} in ${ATTEMPTS_MAX} attempts within [${OTHER_PORTS.first}, ${OTHER_PORTS.first + OTHER_PORTS.count - 1}]`,
-  );
+
+  /** A client port for each of `count` nodes: 50551 and up, or another free one where that is taken. */
+  async takeClientPorts(count: number): Promise<number[]> {
+    const ports: number[] = [];
+    for (let index = 0; index < count; index++) {
+      const preferred = FIRST_CLIENT_PORT + index;
+      ports.push((await this.take(preferred)) ? preferred : await this.#takeAny());
+    }
+    return ports;
+  }
+
+  /** `count` different free ports. */
+  async takePorts(count: number): Promise<number[]> {
+    const ports: number[] = [];
+    while (ports.length < count) ports.push(await this.#takeAny());
+    return ports;
+  }
+
+  /** Takes this very port. Resolves with whether it was free. */
+  async take(port: number): Promise<boolean> {
+    if (this.#claims.has(port) || !(await isPortFree(port))) return false;
+    if (process.platform !== 'linux') {
+      this.#claims.set(port, undefined);
+      return true;
+    }
+    const claim = await listening({ path: `\0tsoracle-cluster-port-${port}` });
+    if (claim !== undefined) this.#claims.set(port, claim);
+    return claim !== undefined;
+  }
+
+  /** Gives all ports back. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    const claims = [...this.#claims.values()];
+    this.#claims.clear();
+    await Promise.all(claims.map((claim) => claim && closed(claim)));
+  }
+
+  async #takeAny(): Promise<number> {
+    for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+      const port = OTHER_PORTS.first + Math.floor(this.#random.nextFloat() * OTHER_PORTS.count);
+      if (await this.take(port)) return port;
+    }
+    const range = `[${OTHER_PORTS.first}, ${OTHER_PORTS.first + OTHER_PORTS.count - 1}]`;
+    const message = `found no free port on ${LOCAL_HOST} within ${range} in ${ATTEMPTS_MAX} attempts`;
+    throw new TsoracleError('no_free_port', message);
+  }
 }
 
 /** Whether a server could listen on this port of the local host right now. */
-export function isPortFree(port: number): Promise<boolean> {
+export async function isPortFree(port: number): Promise<boolean> {
+  const server = await listening({ host: LOCAL_HOST, port });
+  if (server !== undefined) await closed(server);
+  return server !== undefined;
+}
+
+function listening(options: ListenOptions): Promise<Server | undefined> {
   return new Promise((resolve) => {
-    const server = createServer();
-    server.once('error', () => resolve(false));
-    server.listen({ host: LOCAL_HOST, port }, () => server.close(() => resolve(true)));
+    const server = createServer((socket) => socket.destroy());
+    server.once('error', () => resolve(undefined));
+    server.listen(options, () => resolve(server));
   });
+}
+
+function closed(server: Server): Promise<void> {
+  return new Promise((resolve) => server.close(() => resolve()));
 }

@@ -97,7 +97,8 @@ export class Progress {
   }
 
   #stamp(): string {
-    return `${String(Math.floor((this.#clock.monotonicMs() - this.#beganMs) / 1000)).padStart(4)} s`;
+    const seconds = (this.#clock.monotonicMs() - this.#beganMs) / 1000;
+    return `${seconds.toFixed(1).padStart(6)} s`;
   }
 
   #line(text: string, style: Style = 'plain'): void {

@@ -5,6 +5,7 @@ import { listenForStop } from '../stop-request.js';
 import { Children } from './children.js';
 import { ClusterRun } from './cluster-run.js';
 import { prepareLayout, removeIfTemporary } from './layout.js';
+import { ClusterPorts } from './ports.js';
 import { Progress } from './progress.js';
 
 /** `tsoracle cluster`: the exit code is 0 if the run kept every promise, else 1. */
@@ -19,7 +20,8 @@ export async function runCluster(options: ClusterOptions, output: CommandOutput)
       process.env['NO_COLOR'] === undefined,
     clock: systemClock,
   });
-  const layout = await prepareLayout(options, systemRandom);
+  await using ports = new ClusterPorts(systemRandom);
+  const layout = await prepareLayout(options, ports, systemRandom);
   try {
     progress.layout(layout);
     const run = new ClusterRun({ options, layout, children, progress, clock: systemClock });

@@ -36,7 +36,7 @@ export const loadTotalsSchema = z.strictObject({
 
 export type LoadTotals = z.output<typeof loadTotalsSchema>;
 
-/** From the load process: once a second, and a last time when it has ended. */
+/** From the load process: a few times a second, after each failover, and a last time when it has ended. */
 export const loadReportSchema = z.strictObject({
   kind: z.enum(['running', 'ended']),
   totals: loadTotalsSchema,

@@ -16,6 +16,8 @@ export interface LoadOptions {
   readonly clients: readonly TimestampSource[];
   /** The name under which a rejection is counted. */
   readonly nameOfError: (error: unknown) => string;
+  /** Whether a client has rejected because it was itself granted something out of order: that is a violation, not an error. */
+  readonly isViolation: (error: unknown) => boolean;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -38,6 +40,7 @@ export class Load {
   readonly #beganMs: number;
   readonly #loops: Promise<unknown>;
   #timestamps = 0;
+  #violationsSeenByClients = 0;
 
   /** The clients begin at once. */
   constructor(options: LoadOptions) {
@@ -50,7 +53,7 @@ export class Load {
     return {
       elapsedMs: this.#options.clock.monotonicMs() - this.#beganMs,
       timestamps: this.#timestamps,
-      violations: this.#checker.violations,
+      violations: this.#checker.violations + this.#violationsSeenByClients,
       errors: Object.fromEntries(this.#errors),
       failoverGapsMs: [...this.#gaps.gaps],
       unansweredKills: this.#gaps.unanswered,
@@ -105,6 +108,11 @@ export class Load {
   }
 
   #countError(error: unknown): void {
+    if (this.#options.isViolation(error)) {
+      this.#violationsSeenByClients++;
+      this.#options.logger.error({ err: error }, 'a client was granted a timestamp out of order');
+      return;
+    }
     const name = this.#options.nameOfError(error);
     const count = (this.#errors.get(name) ?? 0) + 1;
     this.#errors.set(name, count);
