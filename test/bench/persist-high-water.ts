@@ -1,11 +1,11 @@
 // How long `persistHighWater` takes on the leader of three processes, each with its own journal. Run it: npm run bench:persist
 import { fork } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { arch, cpus, platform, release, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createHistogram } from 'node:perf_hooks';
 import { ConsensusError, type Epoch, initDataDirectory, StandaloneHost } from '../../src/index.js';
+import { freePorts } from '../support/free-ports.js';
 
 const WARM_UP_CALLS = 300;
 const CALLS = 3_000;
@@ -76,20 +76,12 @@ async function measure(host: StandaloneHost, epoch: Epoch, from: number, calls: 
   return { next, result };
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
-}
-
 async function runAll(): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'tsoracle-bench-'));
   const nodes = [1, 2, 3];
   const addresses = new Map<number, string>();
-  for (const node of nodes) addresses.set(node, `127.0.0.1:${await freePort()}`);
+  const ports = await freePorts(nodes.length);
+  for (const [index, node] of nodes.entries()) addresses.set(node, `127.0.0.1:${ports[index]}`);
   for (const nodeId of nodes) {
     const config = { configId: 1, nodes, leaseMs: 250, maxClockDrift: 0.01 };
     await initDataDirectory({

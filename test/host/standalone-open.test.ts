@@ -2,12 +2,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
-import { chooseFreePorts } from '../../src/cli/cluster/ports.js';
 import { type ConsensusDriver, ConsensusError, type Epoch } from '../../src/consensus/index.js';
 import { StandaloneHost } from '../../src/host/index.js';
 import type { NodeId } from '../../src/omnipaxos/index.js';
-import { systemRandom } from '../../src/runtime/index.js';
 import { initDataDirectory } from '../../src/storage/index.js';
+import { freePorts } from '../support/free-ports.js';
 
 const directories: string[] = [];
 const hosts: StandaloneHost[] = [];
@@ -27,7 +26,7 @@ async function initCluster(nodes: readonly NodeId[]): Promise<Map<NodeId, Place>
   const root = await mkdtemp(join(tmpdir(), 'standalone-host-'));
   directories.push(root);
   const peerAddresses = new Map<NodeId, string>();
-  const ports = await chooseFreePorts(nodes.length, systemRandom);
+  const ports = await freePorts(nodes.length);
   for (const [index, nodeId] of nodes.entries()) peerAddresses.set(nodeId, `127.0.0.1:${ports[index]}`);
   const config = { configId: 1, nodes, leaseMs: 250, maxClockDrift: 0.01 };
   const places = new Map<NodeId, Place>();
