@@ -119,14 +119,16 @@ describe('cluster', () => {
   });
 
   test('a second signal, ends everything at once', async () => {
-    const cluster = processes.start(['cluster', '--data-dir', join(directory, 'cluster')]);
+    const cluster = processes.start(['cluster']);
     await cluster.line(/ timestamps\/s /);
     const pids = await childrenOf(cluster.pid);
+    const [, home = ''] = await cluster.line(/data in (\S+) /);
     cluster.signal('SIGINT');
     cluster.signal('SIGTERM');
     // 128 + the number of the second signal; the kernel may deliver them in either order.
     expect([130, 143]).toContain(await cluster.exit(2_000));
     await allGone(pids);
+    await expect(access(home)).rejects.toThrow();
   });
 
   test('the supervisor killed, its processes end by themselves', async () => {

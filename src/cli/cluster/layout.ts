@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { access, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -76,6 +77,16 @@ export async function prepareLayout(
 /** Removes a temporary cluster's data; leaves any other as it is. */
 export async function removeIfTemporary({ dataDir, temporary }: ClusterLayout): Promise<void> {
   if (temporary) await rm(dataDir, { recursive: true, force: true });
+}
+
+/** As {@link removeIfTemporary}, for a process that is about to end in this turn. It tries once, and never throws. */
+export function removeIfTemporarySync({ dataDir, temporary }: ClusterLayout): void {
+  if (!temporary) return;
+  try {
+    rmSync(dataDir, { recursive: true, force: true });
+  } catch {
+    // A node that is still dying can get in its way; nobody is left to try again.
+  }
 }
 
 async function placeNodes(dataDir: string, file: ClusterFile, ports: ClusterPorts): Promise<NodePlace[]> {

@@ -4,14 +4,19 @@ import type { ClusterOptions } from '../commands/cluster.js';
 import { listenForStop } from '../stop-request.js';
 import { Children } from './children.js';
 import { ClusterRun } from './cluster-run.js';
-import { prepareLayout, removeIfTemporary } from './layout.js';
+import { type ClusterLayout, prepareLayout, removeIfTemporary, removeIfTemporarySync } from './layout.js';
 import { ClusterPorts } from './ports.js';
 import { Progress } from './progress.js';
 
 /** `tsoracle cluster`: the exit code is 0 if the run kept every promise, else 1. */
 export async function runCluster(options: ClusterOptions, output: CommandOutput): Promise<number> {
   using children = new Children();
-  using stopRequest = listenForStop({ beforeSudden: () => children.killAll() });
+  let layout: ClusterLayout | undefined;
+  const endSuddenly = (): void => {
+    children.killAll();
+    if (layout !== undefined) removeIfTemporarySync(layout);
+  };
+  using stopRequest = listenForStop({ beforeSudden: endSuddenly });
   // With --json stdout is for the verdict alone.
   const progress = new Progress({
     write: options.json ? output.err : output.out,
@@ -21,7 +26,7 @@ export async function runCluster(options: ClusterOptions, output: CommandOutput)
     clock: systemClock,
   });
   await using ports = new ClusterPorts(systemRandom);
-  const layout = await prepareLayout(options, ports, systemRandom);
+  layout = await prepareLayout(options, ports, systemRandom);
   try {
     progress.layout(layout);
     const run = new ClusterRun({ options, layout, children, progress, clock: systemClock });
