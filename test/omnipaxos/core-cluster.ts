@@ -3,7 +3,6 @@ import {
   BALLOT_ZERO,
   type ClusterConfig,
   type Fact,
-  isDurableWrite,
   type LogRecord,
   type Message,
   type MessageKind,
@@ -190,18 +189,12 @@ export class CoreCluster {
   collect(): void {
     for (const [pid, node] of this.nodes) {
       if (!node.up) continue;
-      for (let batch = node.core.takeOutput(); batch !== undefined; batch = node.core.takeOutput()) {
-        const copy: TestBatch = deserialize(serialize(batch));
-        node.facts.push(...copy.facts);
-        this.queue.push(...copy.messages);
-        node.disk.write(copy.writes);
-        node.held.push(copy);
-      }
+      this.#takeOutput(node);
       if (!node.slowDisk) this.sync(pid);
     }
   }
 
-  /** The disk of this node syncs the first `batches` held batches (all if absent). */
+  /** The disk of this node syncs all held batches, and what follows from that. */
   sync(pid: NodeId): void {
     const node = this.node(pid);
     while (node.held.length > 0) {
@@ -210,13 +203,17 @@ export class CoreCluster {
       node.disk.sync();
       node.core.persisted(done.at(-1)?.writeToken ?? 0);
       for (const batch of done) this.queue.push(...batch.messagesAfterWrites);
-      for (let batch = node.core.takeOutput(); batch !== undefined; batch = node.core.takeOutput()) {
-        const copy: TestBatch = deserialize(serialize(batch));
-        node.facts.push(...copy.facts);
-        this.queue.push(...copy.messages);
-        node.disk.write(copy.writes);
-        node.held.push(copy);
-      }
+      this.#takeOutput(node);
+    }
+  }
+
+  #takeOutput(node: TestNode): void {
+    for (let batch = node.core.takeOutput(); batch !== undefined; batch = node.core.takeOutput()) {
+      const copy: TestBatch = deserialize(serialize(batch));
+      node.facts.push(...copy.facts);
+      this.queue.push(...copy.messages);
+      node.disk.write(copy.writes);
+      node.held.push(copy);
     }
   }
 
@@ -308,5 +305,3 @@ export function entryRecord(entry: string): LogRecord<string> {
 export function testSnapshot(value: string, compactedIdx: number, config: ClusterConfig): Snapshot<string> {
   return { value, compactedIdx, config };
 }
-
-export { isDurableWrite };
