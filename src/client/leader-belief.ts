@@ -45,12 +45,15 @@ export class LeaderBelief {
     return true;
   }
 
+  /** Whether a hint of the leader at `epoch` would be followed. */
+  isNews(epoch: Epoch): boolean {
+    if (this.#epoch === undefined || epoch > this.#epoch) return true;
+    return epoch === this.#epoch && this.#endpoint === undefined;
+  }
+
   /** Somebody says that `endpoint` leads at `epoch`. @returns whether the belief has changed. */
   hinted(endpoint: string, epoch: Epoch): boolean {
-    if (this.#epoch !== undefined) {
-      if (epoch < this.#epoch) return false;
-      if (epoch === this.#epoch && this.#endpoint !== undefined) return false;
-    }
+    if (!this.isNews(epoch)) return false;
     this.#set(endpoint, epoch, false);
     return true;
   }

@@ -190,11 +190,13 @@ export class LeaderSearch {
   }
 
   #follow({ endpoint, epoch }: CheckedHint): void {
-    if (this.#table.admit(endpoint, this.#belief.endpoint) === undefined) {
+    if (epoch !== undefined && !this.#belief.isNews(epoch)) return;
+    // The endpoint believed in so far need not be kept if this one takes its place.
+    const keep = epoch === undefined ? this.#belief.endpoint : undefined;
+    if (this.#table.admit(endpoint, keep) === undefined) {
       this.#options.logger.warn({ endpoint }, 'a hint was ignored: too many endpoints were named already');
     } else if (epoch === undefined) this.#suggested = endpoint;
-    else if (this.#belief.hinted(endpoint, epoch))
-      this.#options.logger.debug({ endpoint }, 'a leader was named');
+    else this.#belief.hinted(endpoint, epoch);
   }
 
   #growingDelayMs({ failures }: EndpointEntry): number {

@@ -35,7 +35,8 @@ export class RangeRequests {
   readonly #options: RangeRequestsOptions;
   readonly #search: LeaderSearch;
   readonly #channels = new Map<string, CallChannel>();
-  readonly #calls = new Set<Call>();
+  /** The calls under way, and the end of each. */
+  readonly #calls = new Map<Call, Promise<GrantedRange>>();
   /** The ends of channels whose endpoints were forgotten. */
   readonly #ending = new Set<Promise<void>>();
   readonly #order = new OrderGuard();
@@ -79,9 +80,10 @@ export class RangeRequests {
     const attemptMs = Math.min(settings.attemptTimeoutMs, boundMs / 2);
     const floor = this.#order.begin();
     const call: Call = { count, attemptMs, scope, floor, attempts: 0, lastError: undefined };
-    this.#calls.add(call);
+    const end = this.#untilGranted(call);
+    this.#calls.set(call, end);
     try {
-      return await this.#untilGranted(call);
+      return await end;
     } finally {
       this.#calls.delete(call);
     }
@@ -93,7 +95,8 @@ export class RangeRequests {
   }
 
   async #close(): Promise<void> {
-    for (const { scope } of this.#calls) scope.end(closed());
+    for (const { scope } of this.#calls.keys()) scope.end(closed());
+    await Promise.allSettled(this.#calls.values());
     const channels = [...this.#channels.values()].map((channel) => channel.close());
     await Promise.all([...channels, ...this.#ending]);
   }

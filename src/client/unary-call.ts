@@ -1,6 +1,12 @@
-import { type ClientHttp2Stream, constants, type IncomingHttpHeaders } from 'node:http2';
+import { type ClientHttp2Stream, constants } from 'node:http2';
 import { NoAnswerError } from './no-answer-error.js';
-import { FRAME_HEADER_BYTES, frameMessage, readReply, type UnaryReply } from './unary-reply.js';
+import {
+  FRAME_HEADER_BYTES,
+  frameMessage,
+  type ReplyHeaders,
+  readReply,
+  type UnaryReply,
+} from './unary-reply.js';
 
 export interface UnaryCallOptions {
   readonly stream: ClientHttp2Stream;
@@ -22,8 +28,8 @@ export class UnaryCall {
   readonly #options: UnaryCallOptions;
   readonly #chunks: Buffer[] = [];
   #length = 0;
-  #headers: IncomingHttpHeaders | undefined;
-  #trailers: IncomingHttpHeaders | undefined;
+  #headers: ReplyHeaders | undefined;
+  #trailers: ReplyHeaders | undefined;
   #failure: Error | undefined;
   #isOver = false;
 

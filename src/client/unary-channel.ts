@@ -80,9 +80,13 @@ export class UnaryChannel {
       reject(signal.reason);
     };
     signal.addEventListener('abort', onAbort, { once: true });
+    let isAnswered = false;
     try {
-      return await promise;
+      const reply = await promise;
+      isAnswered = true;
+      return reply;
     } finally {
+      connection.noteEnded(isAnswered);
       timer.cancel();
       signal.removeEventListener('abort', onAbort);
     }

@@ -4,7 +4,7 @@ import {
   connect,
   type OutgoingHttpHeaders,
 } from 'node:http2';
-import { connect as connectSocket } from 'node:net';
+import { connect as connectSocket, type Socket } from 'node:net';
 import type { Clock } from '../runtime/index.js';
 import { type Endpoint, formatEndpoint } from '../wire/index.js';
 import { NoAnswerError } from './no-answer-error.js';
@@ -25,16 +25,22 @@ const PLACEHOLDER = 'http://localhost';
 
 /** One plaintext HTTP/2 connection. It begins to connect at once, and takes calls meanwhile. */
 export class UnaryConnection {
+  readonly #socket: Socket;
   readonly #session: ClientHttp2Session;
   readonly #authority: string;
   readonly #clock: Clock;
   #failure: Error | undefined;
-  /** Monotonic ms of the first call since the peer was heard last. */
-  #unansweredSinceMs: number | undefined;
+  /** Calls that wait for an answer. */
+  #waiting = 0;
+  /** Monotonic ms since which the peer, though asked, has not said a word. */
+  #silentSinceMs: number | undefined;
 
   constructor({ endpoint, clock, silenceMs, onUnusable, onEnded }: UnaryConnectionOptions) {
+    const socket = connectSocket({ host: endpoint.host, port: endpoint.port, noDelay: true });
+    // Heard here first: the calls under way are told less about it, and sooner, than the session is.
+    socket.on('error', (error) => this.#fail(error));
     const session = connect(PLACEHOLDER, {
-      createConnection: () => connectSocket({ host: endpoint.host, port: endpoint.port, noDelay: true }),
+      createConnection: () => socket,
       settings: { enablePush: false },
     });
     const connecting = clock.setTimer(silenceMs, () => {
@@ -44,9 +50,7 @@ export class UnaryConnection {
       connecting.cancel();
       this.noteHeard();
     });
-    session.on('error', (error: Error) => {
-      this.#failure ??= error;
-    });
+    session.on('error', (error: Error) => this.#fail(error));
     // The peer takes no new calls; the library ends the connection with the last call under way.
     session.once('goaway', onUnusable);
     session.once('close', () => {
@@ -55,6 +59,7 @@ export class UnaryConnection {
       onEnded();
     });
     this.#clock = clock;
+    this.#socket = socket;
     this.#session = session;
     this.#authority = formatEndpoint(endpoint);
   }
@@ -66,23 +71,40 @@ export class UnaryConnection {
 
   /** For how long the peer, though asked, has not said a word, in ms. */
   get silentForMs(): number {
-    return this.#unansweredSinceMs === undefined ? 0 : this.#clock.monotonicMs() - this.#unansweredSinceMs;
+    return this.#silentSinceMs === undefined ? 0 : this.#clock.monotonicMs() - this.#silentSinceMs;
   }
 
   /** The peer has said something that concerns a call. */
   noteHeard(): void {
-    this.#unansweredSinceMs = undefined;
+    this.#silentSinceMs = this.#waiting > 0 ? this.#clock.monotonicMs() : undefined;
   }
 
-  /** @throws the system's error if it takes no more calls. */
+  /** A call that {@link request} has begun waits no longer. */
+  noteEnded(isAnswered: boolean): void {
+    this.#waiting -= 1;
+    if (isAnswered && this.#waiting === 0) this.#silentSinceMs = undefined;
+  }
+
+  /**
+   * Begins a call.
+   * @throws the system's error if it takes no more calls.
+   */
   request(headers: OutgoingHttpHeaders): ClientHttp2Stream {
-    this.#unansweredSinceMs ??= this.#clock.monotonicMs();
-    return this.#session.request({ ':authority': this.#authority, ...headers });
+    const stream = this.#session.request({ ':authority': this.#authority, ...headers });
+    this.#waiting += 1;
+    this.#silentSinceMs ??= this.#clock.monotonicMs();
+    return stream;
   }
 
   /** Cuts it; calls under way end with `failure`. Idempotent. */
   destroy(failure: Error): void {
-    this.#failure ??= failure;
+    this.#fail(failure);
     this.#session.destroy();
+    // The session would only end the socket, and then wait for a peer that may never answer.
+    this.#socket.destroy();
+  }
+
+  #fail(error: Error): void {
+    this.#failure ??= error;
   }
 }

@@ -1,5 +1,7 @@
-import type { IncomingHttpHeaders } from 'node:http2';
 import { GRPC_STATUS } from '../wire/index.js';
+
+/** The headers or trailers of an answer, as the HTTP/2 library gives them; a number only for `:status`. */
+export type ReplyHeaders = Readonly<Record<string, string | string[] | number | undefined>>;
 
 /** How a unary call was answered. */
 export interface UnaryReply {
@@ -10,7 +12,7 @@ export interface UnaryReply {
   /** The bytes of the response message; undefined if there was not exactly one, or it was compressed, which nobody had asked for. */
   readonly message: Uint8Array | undefined;
   /** All headers and trailers of the answer. */
-  readonly metadata: IncomingHttpHeaders;
+  readonly metadata: ReplyHeaders;
 }
 
 /** A message is preceded by a byte that says whether it is compressed, and its length in 4 bytes. */
@@ -37,13 +39,13 @@ export function unframeMessage(body: Buffer): Uint8Array | undefined {
  * @returns undefined if it was cut short before its status came.
  */
 export function readReply(
-  headers: IncomingHttpHeaders | undefined,
-  trailers: IncomingHttpHeaders | undefined,
+  headers: ReplyHeaders | undefined,
+  trailers: ReplyHeaders | undefined,
   body: Buffer,
 ): UnaryReply | undefined {
   if (headers === undefined) return undefined;
   const metadata = trailers === undefined ? headers : { ...headers, ...trailers };
-  const httpStatus = Number(headers[':status']);
+  const httpStatus = headers[':status'];
   if (httpStatus !== 200) {
     const details = `the answer has the HTTP status ${httpStatus}`;
     return { status: GRPC_STATUS.unknown, details, message: undefined, metadata };
@@ -60,13 +62,13 @@ export function readReply(
 }
 
 /** The value of a binary header; undefined if it is absent, comes more than once, or is not base64. */
-export function binaryHeader(metadata: IncomingHttpHeaders, name: string): Uint8Array | undefined {
+export function binaryHeader(metadata: ReplyHeaders, name: string): Uint8Array | undefined {
   const text = metadata[name];
   if (typeof text !== 'string' || !/^[A-Za-z0-9+/]*={0,2}$/.test(text)) return undefined;
   return Buffer.from(text, 'base64');
 }
 
-function percentDecoded(text: string | string[] | undefined): string {
+function percentDecoded(text: ReplyHeaders[string]): string {
   if (typeof text !== 'string') return '';
   try {
     return decodeURIComponent(text);
