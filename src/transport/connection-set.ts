@@ -127,7 +127,7 @@ export class ConnectionSet {
       nextTurn,
       handlers: {
         hello: handlers.hello,
-        admit: (peer) => this.#admit(origin, peer),
+        admit: (peer) => this.#admit(connection, origin, peer),
         establish: (peer) => handlers.linkTo(peer.nodeId)?.establish(connection, peer),
         onEstablished: (peer, generation) => {
           this.#pendingCallers.delete(connection);
@@ -142,12 +142,14 @@ export class ConnectionSet {
     return connection;
   }
 
-  async #admit({ socket, dialled }: Origin, peer: Hello): Promise<Admission> {
+  async #admit(connection: PeerConnection, { socket, dialled }: Origin, peer: Hello): Promise<Admission> {
     const { settings, handlers } = this.#options;
     const reason =
       refusalOf(peer, { settings, clusterId: handlers.hello().clusterId, dialled }) ??
       settings.socketFactory.contradicts(socket, peer.nodeId);
-    return reason === undefined ? handlers.admit(peer) : { ok: false, reason };
+    if (reason !== undefined) return { ok: false, reason };
+    if (dialled === undefined) handlers.linkTo(peer.nodeId)?.called(connection);
+    return await handlers.admit(peer);
   }
 
   #onClosed(connection: PeerConnection, { dialled }: Origin, cause: CloseCause, reason: string): void {

@@ -49,6 +49,8 @@ export class PeerLink<C extends LinkConnection> {
   readonly #troubles: TroubleLog;
   #current: Current<C> | undefined;
   #dialling: C | undefined;
+  /** Connections that the peer has begun, in the handshake. */
+  readonly #calling = new Set<C>();
   #redial: Timer | undefined;
   #generation = 0;
   #isStopped = false;
@@ -64,12 +66,18 @@ export class PeerLink<C extends LinkConnection> {
     return this.#current?.connection;
   }
 
-  /** Begins to connect, unless it is connected, connecting or stopped. */
+  /** Begins to connect, unless it is connected, connecting, being called or stopped. */
   dial(): void {
     if (this.#isStopped || this.#current !== undefined || this.#dialling !== undefined) return;
+    if (this.#calling.size > 0) return;
     this.#redial?.cancel();
     this.#redial = undefined;
     this.#dialling = this.#options.connect();
+  }
+
+  /** The peer has said Hello on a connection of its own. As long as that goes on this node does not dial. */
+  called(connection: C): void {
+    this.#calling.add(connection);
   }
 
   /**
@@ -91,6 +99,7 @@ export class PeerLink<C extends LinkConnection> {
   /** A connection is established: it takes the place of an older one, or is closed if it is the older one itself. */
   established(connection: C, peer: Hello, generation: number): void {
     const older = this.#current;
+    this.#calling.delete(connection);
     if (older !== undefined && isOlder(peer, generation, older)) {
       connection.close('replaced', 'a newer connection is used');
       return;
@@ -116,6 +125,7 @@ export class PeerLink<C extends LinkConnection> {
     const current = this.#current?.connection === connection ? this.#current : undefined;
     if (current !== undefined) this.#lose(current);
     if (this.#dialling === connection) this.#dialling = undefined;
+    this.#calling.delete(connection);
     if (this.#isStopped) return;
     this.#tell(cause, reason, current !== undefined);
     if (this.#current === undefined) this.#redialLater();

@@ -53,7 +53,8 @@ export class Watchdog {
 
   #arm(delayMs: number): void {
     const run = this.#runs;
-    this.#timer = this.#options.clock.setTimer(delayMs, () => {
+    // At least 1 ms: a fraction can be too small to move the clock, and would come back at once, for ever.
+    this.#timer = this.#options.clock.setTimer(Math.max(1, delayMs), () => {
       if (this.#remainingMs() > 0) this.#arm(this.#remainingMs());
       else this.#options.nextTurn(() => this.#expireUnlessTouched(run));
     });

@@ -1,4 +1,5 @@
 import { Duplex } from 'node:stream';
+import type { NodeId } from '../../src/omnipaxos/index.js';
 import type { VirtualClock } from '../../src/testing/virtual-clock.js';
 import {
   type Address,
@@ -27,6 +28,8 @@ class FakePipe {
   #kernelBytes = 0;
   #waiting: (() => void)[] = [];
   isCut = false;
+  /** Changes what passes. */
+  tamper: (chunk: Buffer) => Buffer = (chunk) => chunk;
 
   constructor(clock: VirtualClock, behaviour: PipeBehaviour, deliver: (chunk: Buffer | null) => void) {
     this.#clock = clock;
@@ -47,7 +50,7 @@ class FakePipe {
       this.#kernelBytes -= chunk.length;
       while (this.#kernelBytes <= kernelBytes && this.#waiting.length > 0) this.#waiting.shift()?.();
     });
-    this.#arriveAt(this.#lastSentMs + latencyMs, chunk);
+    this.#arriveAt(this.#lastSentMs + latencyMs, this.tamper(chunk));
   }
 
   end(): void {
@@ -65,6 +68,8 @@ class FakePipe {
 /** One end of a fake connection: behaves as a `net.Socket` as far as a transport looks. */
 export class FakeSocket extends Duplex {
   out: FakePipe | undefined;
+  /** How many times something was handed to the kernel. */
+  writes = 0;
 
   constructor() {
     super({ allowHalfOpen: false, emitClose: true });
@@ -73,7 +78,12 @@ export class FakeSocket extends Duplex {
   override _read(): void {}
 
   override _write(chunk: Buffer, _encoding: string, taken: () => void): void {
+    this.writes += 1;
     this.out?.write(chunk, taken);
+  }
+
+  override _writev(chunks: { readonly chunk: Buffer }[], taken: () => void): void {
+    this._write(Buffer.concat(chunks.map(({ chunk }) => chunk)), '', taken);
   }
 
   override _final(done: () => void): void {
@@ -108,6 +118,8 @@ export class FakeNetwork {
     bytesPerMs: Number.POSITIVE_INFINITY,
     kernelBytes: 2 ** 20,
   });
+  readonly #attempts = new Map<string, number>();
+  readonly #owners = new WeakMap<Duplex, NodeId>();
   readonly #listeners = new Map<string, SocketListenerHandlers>();
 
   constructor(clock: VirtualClock) {
@@ -119,15 +131,50 @@ export class FakeNetwork {
     return this.links.flatMap(({ caller, callee }) => [caller, callee]).filter((socket) => !socket.destroyed);
   }
 
-  factory(changes: Partial<SocketFactory> = {}): SocketFactory {
+  /** The connections of which neither end has been destroyed. */
+  get liveLinks(): FakeLink[] {
+    return this.links.filter(({ caller, callee }) => !caller.destroyed && !callee.destroyed);
+  }
+
+  /** How often an address was dialled. */
+  attempts(address: string): number {
+    return this.#attempts.get(address) ?? 0;
+  }
+
+  /** Whether this end's connection is to or from that node. */
+  joins(socket: FakeSocket, nodeId: NodeId): boolean {
+    return this.links.some(
+      ({ caller, callee }) =>
+        (caller === socket && this.#owners.get(callee) === nodeId) ||
+        (callee === socket && this.#owners.get(caller) === nodeId),
+    );
+  }
+
+  /** The ends of a node that have not been destroyed. */
+  socketsOf(nodeId: NodeId): FakeSocket[] {
+    return this.openSockets.filter((socket) => this.#owners.get(socket) === nodeId);
+  }
+
+  /** The sockets of one node. */
+  factory(changes: Partial<SocketFactory>, nodeId: NodeId): SocketFactory {
     return {
       isSecure: true,
       contradicts: () => undefined,
-      connect: (address, onReady) => this.#connect(address, onReady),
+      connect: (address, onReady) => {
+        const socket = this.connect(address, onReady);
+        this.#owners.set(socket, nodeId);
+        return socket;
+      },
       listen: async (address, handlers) => {
         const key = formatAddress(address);
         if (this.#listeners.has(key)) throw new Error(`listen EADDRINUSE: address already in use ${key}`);
-        this.#listeners.set(key, handlers);
+        this.#listeners.set(key, {
+          ...handlers,
+          onSocket: (socket) => {
+            this.#owners.set(socket, nodeId);
+            handlers.onSocket(socket);
+          },
+        });
         return {
           address,
           close: async () => void this.#listeners.delete(key),
@@ -137,8 +184,10 @@ export class FakeNetwork {
     };
   }
 
-  #connect(address: Address, onReady: () => void): FakeSocket {
+  /** One end of a new connection to an address. */
+  connect(address: Address, onReady: () => void): FakeSocket {
     const key = formatAddress(address);
+    this.#attempts.set(key, this.attempts(key) + 1);
     const caller = new FakeSocket();
     this.clock.setTimer(this.behaviour().latencyMs, () => {
       if (this.blackHoles.has(key) || caller.destroyed) return;

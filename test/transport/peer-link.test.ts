@@ -153,6 +153,18 @@ describe('peer link', () => {
     expect(bench.clock.armedTimers).toBe(0);
   });
 
+  test('the peer is calling while a dial falls due, nothing is dialled; if its call comes to nothing, it is', () => {
+    const bench = new Bench();
+    bench.connect().close('socket', 'reset');
+    const caller = bench.caller();
+    bench.link.called(caller);
+    bench.clock.advance(3_000);
+    expect(bench.dialled).toHaveLength(1);
+    caller.close('timeout', 'there was no handshake');
+    bench.clock.advance(40);
+    expect(bench.dialled).toHaveLength(2);
+  });
+
   // T07
   test('a peer that cannot be reached for a minute, is dialled at most about once a second', () => {
     const bench = new Bench();

@@ -1,4 +1,5 @@
-import type { NodeId } from '../../src/omnipaxos/index.js';
+import { encodeMessage } from '../../src/codec/index.js';
+import type { Message, NodeId } from '../../src/omnipaxos/index.js';
 import { SeededRandom } from '../../src/testing/seeded-random.js';
 import { VirtualClock } from '../../src/testing/virtual-clock.js';
 import { TcpPeerTransport, type TcpPeerTransportOptions } from '../../src/transport/index.js';
@@ -43,7 +44,7 @@ export class TcpBench implements AsyncDisposable {
       random: new SeededRandom(nodeId),
       logger: recordingLogger(this.lines),
       nextTurn: (callback) => void this.clock.setTimer(0, callback),
-      socketFactory: this.network.factory(),
+      socketFactory: this.network.factory({}, nodeId),
       ...this.#options,
       ...options,
     });
@@ -52,11 +53,16 @@ export class TcpBench implements AsyncDisposable {
     return { transport, peer };
   }
 
-  /** Starts all nodes at the same time, and lets them connect. */
-  async startAll(): Promise<BenchNode[]> {
-    const nodes = await Promise.all(this.#nodes.map((nodeId) => this.start(nodeId)));
+  /** Starts nodes 1 and 2 at the same time, and lets them connect. */
+  async startPair(): Promise<[BenchNode, BenchNode]> {
+    const pair = await Promise.all([this.start(1), this.start(2)]);
     await this.pass(50);
-    return nodes;
+    return pair;
+  }
+
+  /** A message as it goes over the wire. */
+  encode(message: Message<string, number>): Uint8Array {
+    return encodeMessage(message, testCodecs);
   }
 
   pass(ms: number): Promise<void> {

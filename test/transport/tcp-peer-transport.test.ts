@@ -1,12 +1,13 @@
 import { describe, expect, test } from 'vitest';
+import { TransportError } from '../../src/transport/index.js';
+import { withEntryCodec } from '../codec/test-codecs.js';
 import { TcpBench } from './tcp-bench.js';
-import { bulk, counters } from './test-peer.js';
+import { bulk, counters, heartbeat, rounds, TestPeer } from './test-peer.js';
 
 describe('TCP transport', () => {
   test('two nodes started together, are connected once and talk both ways, in order', async () => {
     await using bench = new TcpBench();
-    const [one, two] = await bench.startAll();
-    if (one === undefined || two === undefined) throw new Error('not started');
+    const [one, two] = await bench.startPair();
     expect(one.peer.events).toEqual(['+2']);
     expect(two.peer.events).toEqual(['+1']);
     for (let i = 0; i < 5; i++) {
@@ -29,13 +30,199 @@ describe('TCP transport', () => {
   });
 
   // N04
-  test('a message, is not shared with the receiver, and not changed by what happens to it after send', async () => {
+  test('a message changed after send, arrives as it was, and is nobody else’s object', async () => {
     await using bench = new TcpBench();
-    const [one, two] = await bench.startAll();
-    const message = { ...bulk(1, 2, 0) };
-    one?.transport.send(message);
-    Object.assign(message, { configHash: 1 });
+    const [one, two] = await bench.startPair();
+    const message = bulk(1, 2, 0);
+    one.transport.send(message);
+    Object.assign(message.body, { decidedIdx: 99 });
     await bench.pass(10);
-    expect(two?.peer.messages).toEqual([bulk(1, 2, 0)]);
+    expect(two.peer.messages).toEqual([bulk(1, 2, 0)]);
+    expect(two.peer.messages[0]).not.toBe(message);
+  });
+
+  test('a message of many frames, arrives whole, and others after it', async () => {
+    await using bench = new TcpBench([1, 2], { maxFrameBytes: 1_024 });
+    const [one, two] = await bench.startPair();
+    one.transport.send(bulk(1, 2, 1, 500_000));
+    one.transport.send(bulk(1, 2, 2));
+    await bench.pass(1_000);
+    expect(two.peer.messages).toEqual([bulk(1, 2, 1, 500_000), bulk(1, 2, 2)]);
+  });
+
+  test('all messages of one turn, leave in one write', async () => {
+    await using bench = new TcpBench();
+    const [one, two] = await bench.startPair();
+    const [socket] = bench.network.socketsOf(1);
+    const before = socket?.writes ?? 0;
+    for (let i = 0; i < 20; i++) one.transport.send(bulk(1, 2, i));
+    await bench.pass(10);
+    expect(two.peer.messages).toHaveLength(20);
+    expect((socket?.writes ?? 0) - before).toBe(1);
+  });
+
+  test('nobody connected, itself, a stranger, or closed: a message is dropped and counted', async () => {
+    await using bench = new TcpBench();
+    const one = await bench.start(1);
+    for (const to of [2, 1, 9]) one.transport.send(bulk(1, to, 0));
+    await one.transport.close();
+    one.transport.send(bulk(1, 2, 0));
+    expect(one.transport.stats()).toMatchObject({ messagesSent: 0, messagesDropped: 4 });
+  });
+
+  test('a message too large, or one that cannot be encoded, is dropped, counted and logged once', async () => {
+    const codecs = withEntryCodec({
+      encode: (value, writer) => {
+        if (value === 'x') throw new Error('no');
+        writer.string(value);
+      },
+    });
+    await using bench = new TcpBench([1, 2], { codecs, maxMessageBytes: 2_000 });
+    const [one, two] = await bench.startPair();
+    for (let i = 0; i < 10; i++) {
+      one.transport.send(bulk(1, 2, 1, 2_000));
+      one.transport.send(bulk(1, 2, 2, 1));
+    }
+    one.transport.send(bulk(1, 2, 3, 1_000));
+    await bench.pass(10);
+    expect(counters(two.peer.messages)).toEqual([3]);
+    expect(one.transport.stats()).toMatchObject({ messagesSent: 1, messagesDropped: 20 });
+    const errors = bench.lines.filter(({ level }) => level === 'error');
+    expect(errors.map(({ fields }) => fields['reason'])).toEqual([
+      'a message of kind acceptDecide is above maxMessageBytes (2000)',
+      expect.stringMatching(/cannot be encoded/),
+    ]);
+  });
+
+  test('a peer that takes nothing, what overflows is dropped and counted, and what was taken arrives in order', async () => {
+    await using bench = new TcpBench([1, 2], { outboundQueueBytes: 100_000, bulkWindowBytes: 40_000 });
+    bench.network.behaviour = () => ({ latencyMs: 1, bytesPerMs: 100, kernelBytes: 10_000 });
+    const [one, two] = await bench.startPair();
+    for (let i = 0; i < 100; i++) one.transport.send(bulk(1, 2, i, 10_000));
+    const { messagesSent, messagesDropped } = one.transport.stats();
+    expect(messagesSent).toBe(10);
+    expect(messagesDropped).toBe(90);
+    await bench.pass(5_000);
+    expect(counters(two.peer.messages)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    one.transport.send(bulk(1, 2, 100));
+    await bench.pass(100);
+    expect(counters(two.peer.messages).at(-1)).toBe(100);
+  });
+
+  // T04
+  test('a large message on a slow link, delays heartbeats by the window at most, both ways', async () => {
+    await using bench = new TcpBench();
+    // 1 MB/s, and a kernel that would take 4 s of it.
+    bench.network.behaviour = () => ({ latencyMs: 1, bytesPerMs: 1_000, kernelBytes: 4_000_000 });
+    const [one, two] = await bench.startPair();
+    const lateMs: number[] = [];
+    const sentMs = new Map<number, number>();
+    for (const { peer } of [one, two]) {
+      peer.react = ({ body }) => {
+        if (body.kind !== 'heartbeatRequest') return;
+        lateMs.push(bench.clock.monotonicMs() - (sentMs.get(body.round) ?? 0));
+      };
+    }
+    one.transport.send(bulk(1, 2, 1, 5_000_000));
+    for (let round = 0; counters(two.peer.messages).length === 0; round++) {
+      sentMs.set(round, bench.clock.monotonicMs());
+      one.transport.send(heartbeat(1, 2, round));
+      two.transport.send(heartbeat(2, 1, round));
+      await bench.pass(100);
+    }
+    expect(bench.clock.monotonicMs()).toBeGreaterThan(5_000);
+    expect(bench.clock.monotonicMs()).toBeLessThan(6_000);
+    expect(lateMs.length).toBeGreaterThan(90);
+    // The window and one frame of 64 KiB, at 1,000 bytes a ms.
+    expect(Math.max(...lateMs)).toBeLessThan(350);
+    expect(one.peer.events).toEqual(['+2']);
+  });
+
+  // T04
+  test('the bulk lane of a slow peer is full, heartbeats to it still arrive, and other peers notice nothing', async () => {
+    await using bench = new TcpBench([1, 2, 3], { outboundQueueBytes: 200_000 });
+    bench.network.behaviour = () => ({ latencyMs: 1, bytesPerMs: 100, kernelBytes: 10_000 });
+    const two = await bench.start(2);
+    const one = await bench.start(1);
+    await bench.pass(50);
+    bench.network.behaviour = () => ({ latencyMs: 1, bytesPerMs: 100_000, kernelBytes: 10_000 });
+    const three = await bench.start(3);
+    await bench.pass(50);
+    for (let i = 0; i < 50; i++) one.transport.send(bulk(1, 2, i, 10_000));
+    expect(one.transport.stats().messagesDropped).toBeGreaterThan(0);
+    one.transport.send(heartbeat(1, 2, 7));
+    one.transport.send(bulk(1, 3, 8, 10_000));
+    await bench.pass(1_000);
+    expect(rounds(two.peer.messages)).toEqual([7]);
+    expect(counters(two.peer.messages).length).toBeLessThan(20);
+    expect(counters(three.peer.messages)).toEqual([8]);
+  });
+
+  test('a handler closes the transport in the middle of a chunk of messages, no further one is told', async () => {
+    await using bench = new TcpBench();
+    const [one, two] = await bench.startPair();
+    two.peer.react = () => void two.transport.close();
+    for (let i = 0; i < 5; i++) one.transport.send(bulk(1, 2, i));
+    await bench.pass(100);
+    expect(counters(two.peer.messages)).toEqual([0]);
+    expect(two.peer.events).toEqual(['+1']);
+    expect(one.peer.events).toEqual(['+2', '-2']);
+  });
+
+  test('closed, frees its address, closes every socket and leaves no timer, in any phase', async () => {
+    for (let ms = 0; ms <= 12; ms++) {
+      const bench = new TcpBench();
+      // Admissions that take their time, so that some are under way.
+      const peers = [1, 2].map((nodeId) => {
+        const peer = new TestPeer(nodeId);
+        peer.verdict = () => new Promise((resolve) => bench.clock.setTimer(3, () => resolve({ ok: true })));
+        return peer;
+      });
+      const [one, two] = await Promise.all(peers.map((peer) => bench.start(peer.nodeId, {}, peer)));
+      await bench.pass(ms);
+      const events = peers.map((peer) => [...peer.events]);
+      const closing = Promise.all([one?.transport.close(), two?.transport.close(), one?.transport.close()]);
+      await bench.pass(0);
+      await closing;
+      expect(bench.network.openSockets, `after ${ms} ms`).toEqual([]);
+      await bench.pass(5_000);
+      expect(bench.clock.armedTimers, `after ${ms} ms`).toBe(0);
+      expect(peers.map((peer) => peer.events)).toEqual(events);
+      // The address is free again.
+      await bench.start(1);
+      await bench[Symbol.asyncDispose]();
+    }
+  });
+
+  test('closed while it binds, the address is free again', async () => {
+    const bench = new TcpBench();
+    const starting = bench.start(1);
+    await bench[Symbol.asyncDispose]();
+    await starting;
+    await bench.pass(100);
+    expect(bench.clock.armedTimers).toBe(0);
+    await bench.start(1);
+    await bench[Symbol.asyncDispose]();
+  });
+
+  test('started twice, or after it was closed, is refused and disturbs nothing', async () => {
+    await using bench = new TcpBench();
+    const [one, two] = await bench.startPair();
+    const used = { code: 'transport_used' };
+    await expect(one.transport.start(new TestPeer(1))).rejects.toMatchObject(used);
+    one.transport.send(bulk(1, 2, 0));
+    await bench.pass(10);
+    expect(counters(two.peer.messages)).toEqual([0]);
+    await one.transport.close();
+    await expect(one.transport.start(new TestPeer(1))).rejects.toMatchObject(used);
+  });
+
+  test('an address that cannot be bound, is refused by name, and closing is safe after it', async () => {
+    await using bench = new TcpBench();
+    await bench.start(1);
+    const error = await bench.start(1).catch((cause: unknown) => cause);
+    expect(error).toBeInstanceOf(TransportError);
+    expect(error).toMatchObject({ code: 'bind_failed', cause: expect.any(Error) });
+    expect(String(error)).toMatch(/listen: cannot bind to node-1:1 \(.*EADDRINUSE/);
   });
 });
