@@ -132,7 +132,8 @@ export class LeaseKeeper<E, S> {
 
   #armTimer(term: Term): void {
     const { clock, onWaitOver } = this.#options;
-    this.#timer = clock.setTimer(Math.max(0, term.waitEndMs - clock.monotonicMs()), () => {
+    // At least 1 ms: what is left can be so little that adding it to the time changes nothing.
+    this.#timer = clock.setTimer(Math.max(1, term.waitEndMs - clock.monotonicMs()), () => {
       // Timers may fire a little early, or count a time that the clock does not.
       if (clock.monotonicMs() < term.waitEndMs) {
         this.#armTimer(term);
