@@ -1,7 +1,7 @@
 import { PHYSICAL_MS_MAX } from '../consensus/index.js';
 import { InvalidInputError } from '../errors/index.js';
 
-/** How many bits of a timestamp count within one ms. */
+/** How many bits of a timestamp, the lowest ones, count within one ms; the 46 above them are the ms. */
 export const LOGICAL_BITS = 18;
 
 /** How many timestamps fit into one ms: 2^18. */
@@ -19,7 +19,8 @@ export interface TimestampParts {
 }
 
 /**
- * `physicalMs << 18 | logical`: 64 bits that order as the parts do.
+ * `physicalMs << 18 | logical`: 64 bits that order as the parts do. A `bigint`, because nearly every timestamp
+ * lies above 2^53, where a number would be rounded and two timestamps become one.
  * @throws {InvalidInputError} for a part out of range.
  */
 export function packTimestamp(physicalMs: number, logical: number): bigint {
@@ -52,17 +53,23 @@ export function unpackTimestamp(timestamp: bigint): TimestampParts {
   };
 }
 
-/** Negative, zero or positive as `a` is before, equal to or after `b`. */
-export function compareTimestamps(a: bigint, b: bigint): number {
+/** -1, 0 or 1 as `a` is before, equal to or after `b`; fit for `Array.prototype.sort`. */
+export function compareTimestamps(a: bigint, b: bigint): -1 | 0 | 1 {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-/** The physical part as a date. */
+/**
+ * The physical part as a date.
+ * @throws {InvalidInputError} unless the timestamp is within [0, 2^64 - 1].
+ */
 export function timestampToDate(timestamp: bigint): Date {
   return new Date(unpackTimestamp(timestamp).physicalMs);
 }
 
-/** The decimal text, for JSON and wherever else a number would be rounded above 2^53. */
+/**
+ * The decimal text, for JSON and wherever else a number would be rounded above 2^53.
+ * @throws {InvalidInputError} unless the timestamp is within [0, 2^64 - 1].
+ */
 export function formatTimestamp(timestamp: bigint): string {
   assertTimestamp(timestamp);
   return timestamp.toString();
@@ -70,10 +77,11 @@ export function formatTimestamp(timestamp: bigint): string {
 
 /**
  * Reads what {@link formatTimestamp} gives: decimal digits without sign, blanks or leading zeros.
- * @throws {InvalidInputError} for anything else, and above 2^64 - 1.
+ * @throws {InvalidInputError} for anything else, a number too (it may have been rounded before it came here),
+ * and above 2^64 - 1.
  */
 export function parseTimestamp(text: string): bigint {
-  if (!/^(0|[1-9]\d{0,19})$/.test(text)) {
+  if (typeof text !== 'string' || !/^(0|[1-9]\d{0,19})$/.test(text)) {
     throw new InvalidInputError('timestamp', text, 'must be decimal digits without leading zeros');
   }
   const timestamp = BigInt(text);

@@ -35,6 +35,26 @@ describe('timestamps', () => {
     );
   });
 
+  // O08: what JSON or a careless caller has made a number of may be another timestamp by now.
+  test.each([
+    ['a number as text', () => parseTimestamp(Reflect.get(JSON.parse('{"t":445644800000000001}'), 't'))],
+    ['a number as timestamp', () => Reflect.apply(unpackTimestamp, undefined, [2 ** 58])],
+  ])('%s: refused, not rounded', (_, call) => {
+    expect(call).toThrow(InvalidInputError);
+  });
+
+  test('neighbours above 2^53 stay different, in order, as text too', () => {
+    fc.assert(
+      fc.property(fc.bigInt({ min: 2n ** 53n, max: 2n ** 64n - 2n }), (timestamp) => {
+        const next = timestamp + 1n;
+        const { physicalMs, logical: count } = unpackTimestamp(timestamp);
+        expect(packTimestamp(physicalMs, count)).toBe(timestamp);
+        expect(formatTimestamp(next)).not.toBe(formatTimestamp(timestamp));
+        expect(compareTimestamps(parseTimestamp(formatTimestamp(next)), timestamp)).toBe(1);
+      }),
+    );
+  });
+
   test('they order as their parts do', () => {
     fc.assert(
       fc.property(physical, logical, physical, logical, (a, b, c, d) => {
