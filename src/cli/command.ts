@@ -24,7 +24,8 @@ export interface CommandDefinition<Shape extends z.ZodRawShape> {
   readonly name: string;
   readonly summary: string;
   /**
-   * The one guard of all values from outside, flags and environment alike. Every value arrives as text, or not at all.
+   * The one guard of all values from outside, flags and environment alike. Every value arrives as text, or
+   * not at all.
    */
   readonly schema: z.ZodObject<Shape>;
   readonly flags: { readonly [Key in keyof Shape]: FlagHelp };
@@ -38,8 +39,8 @@ export interface Command {
   readonly summary: string;
   help(): string;
   /**
-   * Checks flags and environment, then runs the command and resolves with its exit code.
-   * Rejects with an InvalidInputError, before anything is done, that names the flag or the variable, and the value.
+   * Checks flags and environment, then runs the command and resolves with its exit code. Rejects with an
+   * InvalidInputError, before anything is done, that names the flag or the variable, and the value.
    */
   run(args: readonly string[], environment: Environment, output: CommandOutput): Promise<number>;
 }
@@ -69,7 +70,8 @@ export function defineCommand<Shape extends z.ZodRawShape>(definition: CommandDe
 }
 
 /**
- * Reads the values of a command: from its flags, or else from the environment, where an empty variable counts as absent.
+ * Reads the values of a command: from its flags, or else from the environment, where an empty variable counts
+ * as absent.
  * @throws {InvalidInputError} for the first value that is missing or refused.
  */
 export function parseFlags<Shape extends z.ZodRawShape>(
@@ -132,7 +134,10 @@ function parseTokens(
   }
 }
 
-/** parseArgs names the flag that it does not know, or that lacks its value, in the first quotes of its message. */
+/**
+ * parseArgs names the flag that it does not know, or that lacks its value, in the first quotes of its
+ * message.
+ */
 function unusableArguments(error: unknown, args: readonly string[]): unknown {
   if (!(error instanceof TypeError)) return error;
   const [sentence = error.message] = error.message.split('. ', 1);

@@ -2,10 +2,14 @@ import { z } from 'zod';
 import { NODE_ID_MAX } from '../omnipaxos/index.js';
 import { formatEndpoint, parseEndpoint } from '../wire/index.js';
 
-/** How an endpoint is written on the command line. A port is never left open: peers and clients must know it. */
+/**
+ * How an endpoint is written on the command line. A port is never left open: peers and clients must know it.
+ */
 const ENDPOINT_FORM = 'host:port with a port within [1, 65535], an IPv6 host in brackets';
 
-/** Schemas that read one flag's text. A message of theirs is the end of a sentence that begins with the flag. */
+/**
+ * Schemas that read one flag's text. A message of theirs is the end of a sentence that begins with the flag.
+ */
 
 /** A path, as it stands; not empty. */
 export const pathValue = z.string().min(1, 'must be a path, not empty');
@@ -93,7 +97,10 @@ function numberValue(pattern: RegExp, min: number, max: number, message: string)
     .refine((value) => value >= min && value <= max, message);
 }
 
-/** A switch: given without a value as a flag, `true` or `false` (also 1, 0, yes, no, on, off) in the environment. */
+/**
+ * A switch: given without a value as a flag, `true` or `false` (also 1, 0, yes, no, on, off) in the
+ * environment.
+ */
 export const switchValue = z.stringbool('must be true or false').default(false);
 
 /** How much is logged. */

@@ -1,8 +1,8 @@
 import type { Clock, Timer } from '../runtime/index.js';
 
 /**
- * Calls `callback` every `periodMs`, for the first time after one period, until it is cancelled. Late calls do not shift the
- * later ones, and whole periods that were missed are left out.
+ * Calls `callback` every `periodMs`, for the first time after one period, until it is cancelled. Late calls
+ * do not shift the later ones, and whole periods that were missed are left out.
  */
 export function repeat(clock: Clock, periodMs: number, callback: () => void): Timer {
   let dueMs = clock.monotonicMs() + periodMs;

@@ -15,21 +15,24 @@ export type StopReason = NodeJS.Signals | 'parent gone' | 'output closed';
 const STOP_SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
 /**
- * For how many ms after the first signal the same one again counts as the same request: one Ctrl-C under `npm start` comes twice, from the
- * terminal to the whole process group, and once more from npm.
+ * For how many ms after the first signal the same one again counts as the same request: one Ctrl-C under `npm
+ * start` comes twice, from the terminal to the whole process group, and once more from npm.
  */
 const SAME_REQUEST_MS = 300;
 
 export interface StopRequestOptions {
-  /** Runs synchronously before the process ends at once by a second signal: the last chance to end children. */
+  /**
+   * Runs synchronously before the process ends at once by a second signal: the last chance to end children.
+   */
   readonly beforeSudden?: () => void;
   readonly clock?: Clock;
 }
 
 /**
- * Listens for everything that asks this process to stop: SIGINT and SIGTERM, the end of the IPC channel if the process was started
- * with one (`child_process.fork`; then its parent is gone), and the end of whoever reads its stdout. The first of them only aborts
- * `signal`; a signal after it ends the process at once, with exit code 128 + its number.
+ * Listens for everything that asks this process to stop: SIGINT and SIGTERM, the end of the IPC channel if
+ * the process was started with one (`child_process.fork`; then its parent is gone), and the end of whoever
+ * reads its stdout. The first of them only aborts `signal`; a signal after it ends the process at once, with
+ * exit code 128 + its number.
  */
 export function listenForStop(options: StopRequestOptions = {}): StopRequest {
   const { beforeSudden, clock = systemClock } = options;

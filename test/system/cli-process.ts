@@ -13,7 +13,9 @@ export class CliProcess {
   readonly #process: ChildProcess;
   readonly out: string[] = [];
   readonly err: string[] = [];
-  /** Resolves with the exit code, or the name of the signal that ended it, once all its output has been read. */
+  /**
+   * Resolves with the exit code, or the name of the signal that ended it, once all its output has been read.
+   */
   readonly ended: Promise<number | string>;
   #ended = false;
 
@@ -115,6 +117,11 @@ export class CliProcesses {
 export async function childrenOf(pid: number): Promise<number[]> {
   const text = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8');
   return text.split(' ').filter(Boolean).map(Number);
+}
+
+/** The command line of a process. */
+export async function commandOf(pid: number): Promise<string> {
+  return (await readFile(`/proc/${pid}/cmdline`, 'utf8')).replaceAll('\0', ' ');
 }
 
 /** Whether a process with this number exists (a zombie counts: nobody has reaped it). */

@@ -1,9 +1,10 @@
 import { access, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Verdict } from '../../src/cli/cluster/verdict.js';
-import { allGone, CliProcesses, childrenOf, endpointsIn, nobodyListens } from './cli-process.js';
+import { allGone, CliProcesses, childrenOf, commandOf, endpointsIn, nobodyListens } from './cli-process.js';
 
 const processes = new CliProcesses();
 let directory: string;
@@ -149,6 +150,57 @@ describe('cluster', () => {
     cluster.signal('SIGTERM');
     // No timestamp was granted: the run cannot be ok.
     expect(await cluster.exit()).toBe(1);
+    await allGone(pids);
+  });
+
+  test('a node killed by somebody else, is started again, and the run is not ok', async () => {
+    const cluster = processes.start(['cluster', '--clients', '2', '--json']);
+    await cluster.line(/ timestamps\/s /, 'err');
+    const [, pid = ''] = await cluster.line(/node 1 is ready, process (\d+)/, 'err');
+    process.kill(Number(pid), 'SIGKILL');
+    await cluster.line(/node 1 ended by itself, by SIGKILL/, 'err');
+    await cluster.line(/node 1 is ready again/, 'err');
+    cluster.signal('SIGTERM');
+    expect(await cluster.exit()).toBe(1);
+    const { ok, unexpectedExits, failures, violations } = verdictOf(cluster.out);
+    expect({ ok, unexpectedExits, failures, violations }).toEqual({
+      ok: false,
+      unexpectedExits: 1,
+      failures: ['processes that ended without being asked to: 1'],
+      violations: 0,
+    });
+  });
+
+  test('a port that is taken while its node is down, is waited for', async () => {
+    const cluster = processes.start(['cluster', '--clients', '2']);
+    await cluster.line(/ timestamps\/s /);
+    const [, pid = ''] = await cluster.line(/node 1 is ready, process (\d+)/);
+    const [, port = ''] = await cluster.line(/node 1: clients at 127\.0\.0\.1:(\d+)/);
+    process.kill(Number(pid), 'SIGKILL');
+    await cluster.line(/node 1 ended by itself/);
+    const intruder = createServer();
+    await new Promise<void>((resolve, reject) => {
+      intruder.once('error', reject);
+      intruder.listen({ host: '127.0.0.1', port: Number(port) }, resolve);
+    });
+    await cluster.line(new RegExp(`cannot bind 127\\.0\\.0\\.1:${port}`), 'err');
+    await new Promise((resolve) => intruder.close(resolve));
+    await cluster.line(/node 1 is ready again/);
+    cluster.signal('SIGINT');
+    expect(await cluster.exit()).toBe(1);
+  });
+
+  test('the process of the clients killed, ends the run, which is not ok', async () => {
+    const cluster = processes.start(['cluster', '--clients', '2', '--json']);
+    await cluster.line(/ timestamps\/s /, 'err');
+    const pids = await childrenOf(cluster.pid);
+    const commands = await Promise.all(pids.map(commandOf));
+    const loadPid = pids[commands.findIndex((command) => command.includes('load-worker'))];
+    if (loadPid === undefined) throw new Error(`no load among ${commands.join(', ')}`);
+    process.kill(loadPid, 'SIGKILL');
+    expect(await cluster.exit()).toBe(1);
+    expect(verdictOf(cluster.out)).toMatchObject({ ok: false, unexpectedExits: 1 });
+    expect(verdictOf(cluster.out).failures).toContain('the process of the clients ended, by SIGKILL');
     await allGone(pids);
   });
 });

@@ -18,7 +18,10 @@ afterEach(async () => {
   server = undefined;
 });
 
-/** Runs the load against a service of the test's own making until `enough`; resolves with the last report and the exit code. */
+/**
+ * Runs the load against a service of the test's own making until `enough`; resolves with the last report and
+ * the exit code.
+ */
 async function loadOn(
   grant: TimestampGranter['grant'],
   clients: number,

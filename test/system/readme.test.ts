@@ -90,7 +90,8 @@ describe('the README', () => {
     const snippet = block('js', 'StandaloneHost')
       .replace('data/node-1', dataDir)
       .replace('7001', String(port));
-    // The snippet's grant is refused until the node leads; so the last line waits for that, and the end is appended.
+    // The snippet's grant is refused until the node leads; so the last line waits for that, and the end is
+    // appended.
     const [start = '', grant = ''] = snippet.split(/(?=const \{ physicalMs)/);
     const wait =
       "while (oracle.state().role !== 'serving') await new Promise((resolve) => oracle.events.once('state', resolve));\n";

@@ -8,8 +8,9 @@ export interface ChildExit {
 }
 
 /**
- * A process of this supervisor from its start to the moment when its end has been seen. Children run in process groups of their own, so that a
- * Ctrl-C in the terminal reaches the supervisor alone; they notice its end by their IPC channel.
+ * A process of this supervisor from its start to the moment when its end has been seen. Children run in
+ * process groups of their own, so that a Ctrl-C in the terminal reaches the supervisor alone; they notice its
+ * end by their IPC channel.
  */
 export class Child {
   readonly process: ChildProcess;
@@ -41,7 +42,9 @@ export class Child {
     if (this.running) this.process.kill('SIGKILL');
   }
 
-  /** Asks the process to end (SIGTERM) and kills it after `graceMs`. Resolves with whether its end was seen. */
+  /**
+   * Asks the process to end (SIGTERM) and kills it after `graceMs`. Resolves with whether its end was seen.
+   */
   async stop(clock: Clock, graceMs: number): Promise<boolean> {
     if (this.running) this.process.kill('SIGTERM');
     if (await this.exitedWithin(clock, graceMs)) return true;

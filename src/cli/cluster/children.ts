@@ -16,7 +16,8 @@ export class Children implements Disposable {
   readonly #onExit = (): void => this.killAll();
 
   constructor() {
-    // The last resort, also on an uncaught exception. After a SIGKILL of this process the children notice by their channels.
+    // The last resort, also on an uncaught exception. After a SIGKILL of this process the children notice by
+    // their channels.
     process.on('exit', this.#onExit);
   }
 
@@ -49,7 +50,10 @@ export class Children implements Disposable {
   }
 }
 
-/** What the supervisor was told by TSORACLE_* variables is not meant for its children: they are told everything by flags. */
+/**
+ * What the supervisor was told by TSORACLE_* variables is not meant for its children: they are told
+ * everything by flags.
+ */
 function environmentForChildren(): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('TSORACLE_')));
 }

@@ -53,8 +53,8 @@ export class ClusterRun {
   }
 
   /**
-   * Runs until its duration is over or `signal` is aborted, then stops every process and judges. What goes wrong with the
-   * cluster is in the verdict.
+   * Runs until its duration is over or `signal` is aborted, then stops every process and judges. What goes
+   * wrong with the cluster is in the verdict.
    */
   async run(signal: AbortSignal): Promise<Verdict> {
     const end = (): void => this.#ending.abort();

@@ -45,8 +45,8 @@ const clusterFileSchema = z.strictObject({
 type ClusterFile = z.output<typeof clusterFileSchema>;
 
 /**
- * Makes everything ready for a cluster of `nodes` nodes: in a fresh temporary directory, or in `dataDir`, which goes on from where it was left
- * if a local cluster has lived there before.
+ * Makes everything ready for a cluster of `nodes` nodes: in a fresh temporary directory, or in `dataDir`,
+ * which goes on from where it was left if a local cluster has lived there before.
  * @throws {InvalidInputError} if `dataDir` holds something else, or a cluster of another size.
  */
 export async function prepareLayout(
@@ -79,7 +79,10 @@ export async function removeIfTemporary({ dataDir, temporary }: ClusterLayout): 
   if (temporary) await rm(dataDir, { recursive: true, force: true });
 }
 
-/** As {@link removeIfTemporary}, for a process that is about to end in this turn. It tries once, and never throws. */
+/**
+ * As {@link removeIfTemporary}, for a process that is about to end in this turn. It tries once, and never
+ * throws.
+ */
 export function removeIfTemporarySync({ dataDir, temporary }: ClusterLayout): void {
   if (!temporary) return;
   try {

@@ -58,7 +58,9 @@ export class LoadProcess {
     this.#send({ kind: 'leaderKilled' });
   }
 
-  /** Waits until each kill has been followed by a grant, the process has ended, or `timeoutMs` have passed. */
+  /**
+   * Waits until each kill has been followed by a grant, the process has ended, or `timeoutMs` have passed.
+   */
   async killsAnswered(timeoutMs: number): Promise<void> {
     const onTimeout = (): TsoracleError => new TsoracleError('timeout', 'no grant after a kill');
     const wait = deferWithDeadline<void>({ clock: this.#clock, timeoutMs, onTimeout });
@@ -73,7 +75,10 @@ export class LoadProcess {
     this.events.off('totals', check);
   }
 
-  /** Ends the load; the totals are complete then. Kills the process after `timeoutMs`. Resolves with whether it ended well. */
+  /**
+   * Ends the load; the totals are complete then. Kills the process after `timeoutMs`. Resolves with whether
+   * it ended well.
+   */
   async stop(timeoutMs: number): Promise<boolean> {
     this.#stopping = true;
     this.#send({ kind: 'stop' });

@@ -13,13 +13,18 @@ import { NodeProcess } from './node-process.js';
 export interface LocalClusterEvents {
   /** Some node has told a status, or has ended. */
   readonly change: () => void;
-  /** A leadership of a higher epoch than any before has begun to serve; `first`: the first one of this run. */
+  /**
+   * A leadership of a higher epoch than any before has begun to serve; `first`: the first one of this run.
+   */
   readonly leader: (leader: {
     readonly nodeId: NodeId;
     readonly epoch: bigint;
     readonly first: boolean;
   }) => void;
-  /** A node's process is ready; `again`: after an earlier one had ended. Comes before the status that says so counts. */
+  /**
+   * A node's process is ready; `again`: after an earlier one had ended. Comes before the status that says so
+   * counts.
+   */
   readonly ready: (node: { readonly nodeId: NodeId; readonly pid: number; readonly again: boolean }) => void;
   /** A node that was ready has ended without being asked to; it will be started again. */
   readonly ended: (nodeId: NodeId, exit: ChildExit) => void;

@@ -39,8 +39,8 @@ export interface NodeProcessOptions {
 }
 
 /**
- * One node of a local cluster over all of its lives: a `serve paxos` process, started again on the same directory whenever it
- * has ended, until it is stopped.
+ * One node of a local cluster over all of its lives: a `serve paxos` process, started again on the same
+ * directory whenever it has ended, until it is stopped.
  */
 export class NodeProcess {
   readonly place: NodePlace;
@@ -92,7 +92,10 @@ export class NodeProcess {
     await this.#child.exited;
   }
 
-  /** Ends the node for good: SIGTERM, and SIGKILL if that does not help. Resolves with whether its end was seen. */
+  /**
+   * Ends the node for good: SIGTERM, and SIGKILL if that does not help. Resolves with whether its end was
+   * seen.
+   */
   async stop(): Promise<boolean> {
     this.#stopping = true;
     this.#restart?.cancel();

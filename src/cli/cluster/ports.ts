@@ -9,8 +9,9 @@ export const LOCAL_HOST = '127.0.0.1';
 const FIRST_CLIENT_PORT = 50_551;
 
 /**
- * Other ports are taken from this range: below the one (32768 and up on Linux) out of which the system takes ports for outgoing
- * connections. Otherwise such a connection could occupy a node's port while the node is being restarted.
+ * Other ports are taken from this range: below the one (32768 and up on Linux) out of which the system takes
+ * ports for outgoing connections. Otherwise such a connection could occupy a node's port while the node is
+ * being restarted.
  */
 const OTHER_PORTS = { first: 20_000, count: 12_000 } as const;
 
@@ -18,9 +19,10 @@ const OTHER_PORTS = { first: 20_000, count: 12_000 } as const;
 const ATTEMPTS_MAX = 200;
 
 /**
- * The ports of one local cluster, taken for as long as its supervisor runs, also while the node that listens there is being restarted: no other
- * local cluster of this machine is given them. (Clients could not tell a node of another cluster from their own.) The claim of a port is a
- * listening socket with a name in Linux's abstract namespace, which vanishes with its process; elsewhere there are no claims.
+ * The ports of one local cluster, taken for as long as its supervisor runs, also while the node that listens
+ * there is being restarted: no other local cluster of this machine is given them. (Clients could not tell a
+ * node of another cluster from their own.) The claim of a port is a listening socket with a name in Linux's
+ * abstract namespace, which vanishes with its process; elsewhere there are no claims.
  */
 export class ClusterPorts implements AsyncDisposable {
   readonly #random: Random;

@@ -22,7 +22,10 @@ export interface ProgressOptions {
   readonly clock: Clock;
 }
 
-/** Styles of a terminal, as the parameter of its SGR sequence; whether there is a terminal is the caller's to know. */
+/**
+ * Styles of a terminal, as the parameter of its SGR sequence; whether there is a terminal is the caller's to
+ * know.
+ */
 const SGR = { plain: 0, dim: 2, red: 31, green: 32, yellow: 33 } as const;
 
 type Style = keyof typeof SGR;
@@ -81,19 +84,27 @@ export class Progress {
   }
 
   /** The end of a run. */
-  verdict(verdict: Verdict): void {
-    const errors = Object.entries(verdict.errors).map(([code, count]) => `${formatCount(count)} ${code}`);
-    this.#line(
-      [
-        verdict.ok ? 'ok' : 'NOT OK',
-        `${formatCount(verdict.timestamps)} timestamps (${formatCount(verdict.timestampsPerSecond)}/s)`,
-        plural(verdict.violations, 'violation'),
-        `${plural(verdict.failovers, 'failover')}${verdict.failoverMs === null ? '' : ` (p50 ${verdict.failoverMs.p50} ms, max ${verdict.failoverMs.max} ms)`}`,
-        `errors: ${errors.length === 0 ? 'none' : errors.join(', ')}`,
-      ].join(', '),
-      verdict.ok ? 'green' : 'red',
-    );
-    for (const failure of verdict.failures) this.#line(`  ${failure}`, 'red');
+  verdict({
+    ok,
+    timestamps,
+    timestampsPerSecond,
+    violations,
+    failovers,
+    failoverMs,
+    errors,
+    failures,
+  }: Verdict): void {
+    const gaps = failoverMs === null ? '' : ` (p50 ${failoverMs.p50} ms, max ${failoverMs.max} ms)`;
+    const errorCounts = Object.entries(errors).map(([code, count]) => `${formatCount(count)} ${code}`);
+    const parts = [
+      ok ? 'ok' : 'NOT OK',
+      `${formatCount(timestamps)} timestamps (${formatCount(timestampsPerSecond)}/s)`,
+      plural(violations, 'violation'),
+      `${plural(failovers, 'failover')}${gaps}`,
+      `errors: ${errorCounts.length === 0 ? 'none' : errorCounts.join(', ')}`,
+    ];
+    this.#line(parts.join(', '), ok ? 'green' : 'red');
+    for (const failure of failures) this.#line(`  ${failure}`, 'red');
   }
 
   #stamp(): string {

@@ -1,14 +1,15 @@
 export interface FailoverGapsOptions {
   /**
-   * For how long after a kill a grant still counts as the dead leader's, in ms. Answers that it had sent may still be on their way
-   * through the sockets, while no successor can serve before a heartbeat round has passed (100 ms by default). Default 20.
+   * For how long after a kill a grant still counts as the dead leader's, in ms. Answers that it had sent may
+   * still be on their way through the sockets, while no successor can serve before a heartbeat round has
+   * passed (100 ms by default). Default 20.
    */
   readonly settleMs?: number;
 }
 
 /**
- * Measures how long the clients go without a timestamp when a leader is killed: for each kill, from the last grant before it to
- * the first one after it. All times are in ms of one monotonic clock.
+ * Measures how long the clients go without a timestamp when a leader is killed: for each kill, from the last
+ * grant before it to the first one after it. All times are in ms of one monotonic clock.
  */
 export class FailoverGaps {
   readonly #settleMs: number;

@@ -7,8 +7,9 @@ import { type LoadOrder, type LoadReport, loadOrderSchema } from './load-message
 import { isOrderViolation, nameOfError } from './name-of-error.js';
 
 /**
- * The process of the clients: forked by the supervisor of a local cluster, which tells it over IPC what to do and is told what
- * the clients have seen. It ends when it is told to, when its parent has gone, and at once by SIGTERM.
+ * The process of the clients: forked by the supervisor of a local cluster, which tells it over IPC what to do
+ * and is told what the clients have seen. It ends when it is told to, when its parent has gone, and at once
+ * by SIGTERM.
  */
 
 /** Often enough that what the supervisor tells each second is fresh. */
@@ -42,7 +43,8 @@ async function obey(order: LoadOrder): Promise<void> {
 
 function startLoad(endpoints: readonly string[], clientCount: number): void {
   const running = new Load({
-    // Each client has connections of its own and finds the leader by itself, as clients in processes of their own would.
+    // Each client has connections of its own and finds the leader by itself, as clients in processes of their
+    // own would.
     clients: Array.from({ length: clientCount }, () => new TsoClient({ endpoints: [...endpoints] })),
     nameOfError,
     isViolation: isOrderViolation,

@@ -16,7 +16,10 @@ export interface LoadOptions {
   readonly clients: readonly TimestampSource[];
   /** The name under which a rejection is counted. */
   readonly nameOfError: (error: unknown) => string;
-  /** Whether a client has rejected because it was itself granted something out of order: that is a violation, not an error. */
+  /**
+   * Whether a client has rejected because it was itself granted something out of order: that is a violation,
+   * not an error.
+   */
   readonly isViolation: (error: unknown) => boolean;
   readonly clock: Clock;
   readonly random: Random;
@@ -25,7 +28,10 @@ export interface LoadOptions {
   readonly onFailover: () => void;
 }
 
-/** After a failed call a client waits for a random time below this, in ms, so that a refusing server is not stormed. */
+/**
+ * After a failed call a client waits for a random time below this, in ms, so that a refusing server is not
+ * stormed.
+ */
 const PAUSE_AFTER_ERROR_MS = 20;
 /** How many violations are logged in full; all are counted. */
 const LOGGED_VIOLATIONS_MAX = 20;
@@ -70,7 +76,10 @@ export class Load {
     return this.#loops;
   }
 
-  /** Ends all clients; calls under way are given up and not counted as errors. Rejects if the load had broken down. */
+  /**
+   * Ends all clients; calls under way are given up and not counted as errors. Rejects if the load had broken
+   * down.
+   */
   async stop(): Promise<void> {
     this.#ending.abort();
     await Promise.all(this.#options.clients.map((client) => client.close()));

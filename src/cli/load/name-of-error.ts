@@ -32,8 +32,9 @@ const BY_CODE: Readonly<Record<TsoClientErrorCode, string>> = {
 };
 
 /**
- * Under which gRPC status a failed call is counted. The client repeats what can be repeated until its deadline: such a call is counted under the last
- * status that a server gave, and under `DEADLINE_EXCEEDED` if none answered.
+ * Under which gRPC status a failed call is counted. The client repeats what can be repeated until its
+ * deadline: such a call is counted under the last status that a server gave, and under `DEADLINE_EXCEEDED` if
+ * none answered.
  */
 export function nameOfError(error: unknown): string {
   if (!(error instanceof TsoClientError)) return 'UNKNOWN';

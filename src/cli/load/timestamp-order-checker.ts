@@ -12,8 +12,9 @@ export type OrderViolation =
 
 export interface TimestampOrderCheckerOptions {
   /**
-   * How many separate ranges may be kept for calls that still overlap: at least 1, default 1,000,000 (roughly a quarter of an
-   * hour of one call that never ends beside a busy load). Past it the checker throws: it never judges by half of the facts.
+   * How many separate ranges may be kept for calls that still overlap: at least 1, default 1,000,000 (roughly
+   * a quarter of an hour of one call that never ends beside a busy load). Past it the checker throws: it
+   * never judges by half of the facts.
    */
   readonly maxKeptRanges?: number;
 }
@@ -24,11 +25,12 @@ export interface TimestampOrderCheckerOptions {
  * 1. A timestamp received by a call that began after another call's timestamp had been received is greater than it.
  * 2. No timestamp is received twice.
  *
- * The order of events is the order in which the methods are called. A grant that breaks a rule counts as one violation.
+ * The order of events is the order in which the methods are called. A grant that breaks a rule counts as one
+ * violation.
  *
- * Memory: whatever lies at or below the floor of the oldest call under way (the highest timestamp received before it began) can only come
- * again as a breach of rule 1, for that call and for all later ones. So only the values above that floor are kept, as disjoint
- * ranges in ascending order, and neighbours are joined.
+ * Memory: whatever lies at or below the floor of the oldest call under way (the highest timestamp received
+ * before it began) can only come again as a breach of rule 1, for that call and for all later ones. So only
+ * the values above that floor are kept, as disjoint ranges in ascending order, and neighbours are joined.
  */
 export class TimestampOrderChecker {
   readonly #maxKeptRanges: number;
@@ -133,7 +135,10 @@ export class TimestampOrderChecker {
     );
   }
 
-  /** Drops every range that lies at or below `floor`. One that reaches above it stays whole, which changes no verdict. */
+  /**
+   * Drops every range that lies at or below `floor`. One that reaches above it stays whole, which changes no
+   * verdict.
+   */
   #foldBelow(floor: bigint): void {
     const end = this.#rangeEndingAtOrAbove(floor + 1n);
     if (end === 0) return;
@@ -141,7 +146,10 @@ export class TimestampOrderChecker {
     this.#lasts.splice(0, end);
   }
 
-  /** The place of the first kept range whose last value is at or above `value`; the number of ranges if there is none. */
+  /**
+   * The place of the first kept range whose last value is at or above `value`; the number of ranges if there
+   * is none.
+   */
   #rangeEndingAtOrAbove(value: bigint): number {
     let low = 0;
     let high = this.#lasts.length;

@@ -11,8 +11,8 @@ import { untilAborted } from '../until-aborted.js';
 import { StatusReporter } from './status-reporter.js';
 
 /**
- * `tsoracle serve paxos`: runs one node until it is asked to stop, then closes everything in the reverse order. Rejects if the
- * node cannot start, or stops by itself.
+ * `tsoracle serve paxos`: runs one node until it is asked to stop, then closes everything in the reverse
+ * order. Rejects if the node cannot start, or stops by itself.
  */
 export async function serveNode(options: ServeOptions, output: CommandOutput): Promise<number> {
   const { dataDir, peerListen, listen, advertise } = options;

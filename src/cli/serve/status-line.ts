@@ -1,8 +1,8 @@
 import { z } from 'zod';
 
 /**
- * What `serve paxos --status-json` writes to stdout, one object a line: the first when the node is ready, then one at each change
- * of the leadership, and at least one each second.
+ * What `serve paxos --status-json` writes to stdout, one object a line: the first when the node is ready,
+ * then one at each change of the leadership, and at least one each second.
  */
 export const statusLineSchema = z.strictObject({
   nodeId: z.number().int(),
