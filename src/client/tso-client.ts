@@ -75,7 +75,10 @@ export class TsoClient implements AsyncDisposable {
     return this.#requests.request(count, options);
   }
 
-  /** Ends all calls under way (code `closed`) and all connections; resolves when nothing of them is left. Idempotent; it never rejects. */
+  /**
+   * Ends all calls under way (code `closed`) and all connections; resolves when nothing of them is left, except that the lookup of a name ends by
+   * itself. Idempotent; it never rejects.
+   */
   close(): Promise<void> {
     return this.#requests.close();
   }

@@ -187,7 +187,8 @@ describe('leader search: with a leader', () => {
   test('a hint to the endpoint that gives it is none', async () => {
     const bench = new Bench();
     (await bench.turn()).notLeader({ endpoint: 'a', epoch: epoch(4) });
-    expect((await bench.turn()).endpoint).toBe('b');
+    (await bench.turn()).notLeader({ endpoint: 'x', epoch: epoch(4) });
+    expect((await bench.turn()).endpoint).toBe('x');
   });
 
   test('two nodes that name each other are asked at the pace of their rests, not faster', async () => {
@@ -220,6 +221,23 @@ describe('leader search: with a leader', () => {
     expect(waiting.turn).toBeUndefined();
     await bench.clock.advanceAsync(1);
     expect(waiting.turn?.endpoint).toBe('a');
+  });
+
+  test('a leader that says it is none is left by all at once', async () => {
+    const bench = new Bench();
+    (await bench.turn()).granted(epoch(4));
+    (await bench.turn()).notLeader(undefined);
+    expect(bench.search.leader).toBeUndefined();
+    expect((await bench.turn()).endpoint).toBe('b');
+  });
+
+  test('a grant ends the rests of all, so that its loss is answered by asking all at once', async () => {
+    const bench = new Bench();
+    (await bench.turn()).notLeader(undefined);
+    (await bench.turn()).notLeader(undefined);
+    (await bench.turn()).granted(epoch(4));
+    (await bench.turn()).failed();
+    expect([(await bench.turn()).endpoint, (await bench.turn()).endpoint]).toEqual(['a', 'b']);
   });
 
   test('an attempt that nobody waits for any more says nothing of its endpoint', async () => {

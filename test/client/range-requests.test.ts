@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { GrantedRange } from '../../src/client/granted-range.js';
 import type { AttemptError } from '../../src/client/index.js';
@@ -349,6 +350,36 @@ describe('range requests', () => {
       await settleMicrotasks();
       expect(second.error).toBe('in a pause');
       expect(clock.armedTimers).toBe(0);
+    });
+
+    test.each(['abort', 'deadline', 'refusal'])(
+      'a call that ends by %s leaves its endpoint to the next one',
+      async (end) => {
+        use({ endpoints: ['a:1'] });
+        node('a', end === 'refusal' ? () => status(3) : silent);
+        const ending = new AbortController();
+        const first = begin(1, {
+          signal: ending.signal,
+          timeoutMs: 900,
+          ...(end === 'deadline' && { timeoutMs: 1 }),
+        });
+        await settleMicrotasks();
+        if (end === 'abort') ending.abort();
+        if (end === 'deadline') await clock.advanceAsync(1);
+        await settleMicrotasks();
+        expect(first.ends).toBe(1);
+        node('a', leader());
+        const second = begin();
+        await clock.advanceAsync(50);
+        expect(second.range).toBeDefined();
+      },
+    );
+
+    test("the caller's signal is let go of when the call has ended", async () => {
+      node('a', leader());
+      const ending = new AbortController();
+      await atOnce(1, { signal: ending.signal });
+      expect(getEventListeners(ending.signal, 'abort')).toEqual([]);
     });
 
     test('one call more than allowed is refused at once; then there is room again', async () => {

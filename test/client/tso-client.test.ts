@@ -1,6 +1,6 @@
 import { Metadata } from '@grpc/grpc-js';
 import { afterEach, describe, expect, test } from 'vitest';
-import { TsoClient, TsoClientError, type TsoClientOptions } from '../../src/client/index.js';
+import { TsoClient, type TsoClientOptions } from '../../src/client/index.js';
 import { toEpoch } from '../../src/consensus/index.js';
 import { MemoryDriver } from '../../src/driver/index.js';
 import { InvalidInputError } from '../../src/errors/index.js';
@@ -194,13 +194,6 @@ describe('client and server', () => {
   });
 
   describe('bounds', () => {
-    test('a name that does not resolve: timeout, with the cause', async () => {
-      const client = clientOf(['no-such-host.invalid:1'], { timeoutMs: 300 });
-      const error = await client.getTimestamp().catch((reason: unknown) => reason);
-      expect(error).toBeInstanceOf(TsoClientError);
-      expect(error).toMatchObject({ code: 'timeout', cause: { endpoint: 'no-such-host.invalid:1' } });
-    });
-
     test('the deadline of a call, while the server waits: timeout, and the server gives the grant up', async () => {
       const oracle = new ScriptedOracle();
       const client = clientOf([(await serve(oracle)).address]);
@@ -214,7 +207,8 @@ describe('client and server', () => {
 
     test('an abort reaches the caller and the server', async () => {
       const oracle = new ScriptedOracle();
-      const client = clientOf([(await serve(oracle)).address]);
+      const long = { timeoutMs: 3_600_000, attemptTimeoutMs: 3_600_000 };
+      const client = clientOf([(await serve(oracle, '127.0.0.1:0')).address], long);
       const ending = new AbortController();
       const call = client.getTimestamp({ signal: ending.signal });
       await until('the server is asked', () => oracle.calls.length === 1);

@@ -169,7 +169,7 @@ describe("unary channel: with the gRPC library's server", () => {
     });
     const ending = new AbortController();
     const channel = channelTo(port);
-    const reply = call(channel, { signal: ending.signal });
+    const reply = call(channel, { signal: ending.signal, deadlineMs: 3_600_000 });
     await until('the server is asked', () => asked);
     ending.abort('enough');
     await expect(reply).rejects.toBe('enough');
@@ -216,7 +216,10 @@ describe("unary channel: with the gRPC library's server", () => {
     first.cut();
     expect((await underWay).isSilence).toBe(false);
     await first.drain();
-    expect(await failure(call(channel))).toMatchObject({ isSilence: false, cause: { code: 'ECONNREFUSED' } });
+    const clock = new VirtualClock();
+    const refused = failure(call(channelTo(first.port, { clock })));
+    expect(await refused).toMatchObject({ isSilence: false, cause: { code: 'ECONNREFUSED' } });
+    await until('no timer is left', () => clock.armedTimers === 0);
     await serve(echo, first.port);
     expect((await call(channel)).status).toBe(0);
   });

@@ -2,6 +2,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import { InvalidInputError } from '../../src/errors/index.js';
 import { TsoServer, TsoServerError, type TsoServerOptions } from '../../src/service/index.js';
+import { VirtualClock } from '../../src/testing/virtual-clock.js';
 import { encodeGetTsRequest, parseEndpoint } from '../../src/wire/index.js';
 import { RawClient } from './raw-client.js';
 import { grantOf, ScriptedOracle } from './scripted-oracle.js';
@@ -122,6 +123,26 @@ describe("server's life", () => {
       await new Promise((resolve) => socket.once('data', resolve));
       await server.close({ graceMs: 20 });
       await ended;
+    });
+
+    test('the grace is taken back when it is not needed, and kept to when it is', async () => {
+      const clock = new VirtualClock();
+      const idle = await TsoServer.start({ oracle: granting(), listen: '127.0.0.1:0', clock });
+      await idle.close({ graceMs: 1_000 });
+      expect(clock.armedTimers).toBe(0);
+
+      const oracle = new ScriptedOracle();
+      const server = await TsoServer.start({ oracle, listen: '127.0.0.1:0', clock });
+      const call = clientOf(server).call(ONE);
+      await until('the oracle is asked', () => oracle.calls.length === 1);
+      const closing = server.close();
+      const later = server.close({ graceMs: 10 });
+      clock.advance(999);
+      expect(oracle.calls[0]?.signal.aborted).toBe(false);
+      clock.advance(1);
+      await Promise.all([closing, later]);
+      expect((await call.reply).code).toBe(14);
+      expect(clock.armedTimers).toBe(0);
     });
 
     test('twice and at once: both wait for the same end', async () => {

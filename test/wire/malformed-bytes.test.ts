@@ -13,8 +13,10 @@ import { fixedField, unknownFieldArbitrary, varint } from './raw-fields.js';
 
 const decoders = { decodeGetTsRequest, decodeGetTsResponse, decodeLeaderHint };
 
-function refuses(decode: (bytes: Uint8Array) => unknown, bytes: readonly number[]): void {
-  expect(() => decode(Uint8Array.from(bytes))).toThrow(MalformedMessageError);
+function refuses(decode: (bytes: Uint8Array) => unknown, bytes: readonly number[], message = /./): void {
+  const decoding = (): unknown => decode(Uint8Array.from(bytes));
+  expect(decoding).toThrow(MalformedMessageError);
+  expect(decoding).toThrow(message);
 }
 
 describe.each(Object.entries(decoders))('malformed bytes: %s', (_name, decode) => {
@@ -45,7 +47,7 @@ describe.each(Object.entries(decoders))('malformed bytes: %s', (_name, decode) =
 
   test('a length that is not there, refused before anything is allocated', () => {
     for (const length of [1n, 2n ** 31n, 2n ** 32n - 1n, 2n ** 32n, 2n ** 53n + 1n, 2n ** 64n - 1n]) {
-      refuses(decode, [0x7a, ...varint(length)]);
+      refuses(decode, [0x7a, ...varint(length)], /has \d+ bytes; 0 are left/);
     }
   });
 
@@ -101,7 +103,8 @@ describe('malformed bytes: whole messages', () => {
   });
 
   test('an epoch that runs over its own end into the hint, refused', () => {
-    refuses(decodeLeaderHint, [0x12, 0x02, 0x08, 0x80, 0x01]);
+    refuses(decodeLeaderHint, [0x12, 0x02, 0x08, 0x80, 0x01], /ends within a varint, at byte 4/);
+    refuses(decodeLeaderHint, [0x12, 0x02, 0x7a, 0x01, 0x00], /has 1 bytes; 0 are left/);
   });
 
   test('an endpoint that is not UTF-8, refused', () => {
