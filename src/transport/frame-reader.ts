@@ -11,8 +11,6 @@ export class FrameReader {
   #bytes: Buffer = Buffer.alloc(0);
   #start = 0;
   #end = 0;
-  /** Whether `#bytes` is this reader's own, so that more may be written behind `#end`. */
-  #isOwn = false;
 
   /** @param maxFrameBytes a longer frame is refused as soon as its header is there. */
   constructor(maxFrameBytes: number) {
@@ -40,10 +38,10 @@ export class FrameReader {
       this.#bytes = chunk;
       this.#start = 0;
       this.#end = chunk.length;
-      this.#isOwn = false;
       return;
     }
-    if (!this.#isOwn || this.#end + chunk.length > this.#bytes.length) this.#moveToLarger(chunk.length);
+    // A chunk that was taken as it came has no room behind its end, so nothing is written into what is not this reader's own.
+    if (this.#end + chunk.length > this.#bytes.length) this.#moveToLarger(chunk.length);
     this.#bytes.set(chunk, this.#end);
     this.#end += chunk.length;
   }
@@ -70,6 +68,5 @@ export class FrameReader {
     this.#bytes = larger;
     this.#start = 0;
     this.#end = pending.length;
-    this.#isOwn = true;
   }
 }

@@ -27,6 +27,7 @@ class FakePipe {
   #lastArrivalMs = 0;
   #kernelBytes = 0;
   #waiting: (() => void)[] = [];
+  #lost = false;
   isCut = false;
   /** Changes what passes. */
   tamper: (chunk: Buffer) => Buffer = (chunk) => chunk;
@@ -53,6 +54,12 @@ class FakePipe {
     this.#arriveAt(this.#lastSentMs + latencyMs, this.tamper(chunk));
   }
 
+  /** What is on its way is lost, as it may be when a socket is closed with bytes unread. */
+  reset(): void {
+    this.#lost = true;
+    this.end();
+  }
+
   end(): void {
     if (!this.isCut) this.#arriveAt(this.#clock.monotonicMs() + this.#behaviour.latencyMs, null);
   }
@@ -60,7 +67,7 @@ class FakePipe {
   #arriveAt(arrivalMs: number, chunk: Buffer | null): void {
     this.#lastArrivalMs = Math.max(this.#lastArrivalMs, arrivalMs);
     this.#clock.setTimer(this.#lastArrivalMs - this.#clock.monotonicMs(), () => {
-      if (!this.isCut) this.#deliver(chunk);
+      if (!this.isCut && (chunk === null || !this.#lost)) this.#deliver(chunk);
     });
   }
 }
@@ -71,8 +78,8 @@ export class FakeSocket extends Duplex {
   /** How many times something was handed to the kernel. */
   writes = 0;
 
-  constructor() {
-    super({ allowHalfOpen: false, emitClose: true });
+  constructor({ allowHalfOpen = false }: { readonly allowHalfOpen?: boolean } = {}) {
+    super({ allowHalfOpen, emitClose: true });
   }
 
   override _read(): void {}
@@ -92,7 +99,7 @@ export class FakeSocket extends Duplex {
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
-    this.out?.end();
+    if (!this.writableFinished) this.out?.reset();
     done(error);
   }
 }
@@ -185,10 +192,14 @@ export class FakeNetwork {
   }
 
   /** One end of a new connection to an address. */
-  connect(address: Address, onReady: () => void): FakeSocket {
+  connect(
+    address: Address,
+    onReady: () => void,
+    options: { readonly allowHalfOpen?: boolean } = {},
+  ): FakeSocket {
     const key = formatAddress(address);
     this.#attempts.set(key, this.attempts(key) + 1);
-    const caller = new FakeSocket();
+    const caller = new FakeSocket(options);
     this.clock.setTimer(this.behaviour().latencyMs, () => {
       if (this.blackHoles.has(key) || caller.destroyed) return;
       const listener = this.#listeners.get(key);

@@ -144,6 +144,21 @@ describe('peer link', () => {
     expect(bench.dialled).toHaveLength(2);
   });
 
+  test('a peer that could not be reached for long, then was well for long, is dialled at once when it is lost', () => {
+    const bench = new Bench();
+    bench.link.dial();
+    for (let i = 0; i < 20; i++) {
+      bench.lastDialled().close('socket', 'connect ECONNREFUSED');
+      bench.clock.advance(1_000);
+    }
+    const connection = bench.connect();
+    bench.clock.advance(1_000);
+    const before = bench.dialled.length;
+    connection.close('socket', 'reset');
+    bench.clock.advance(20);
+    expect(bench.dialled).toHaveLength(before + 1);
+  });
+
   test('the peer comes back by itself while a dial waits, the dial is not needed', () => {
     const bench = new Bench();
     bench.connect().close('socket', 'reset');

@@ -13,11 +13,13 @@ export class RawCaller {
   #isReady = false;
   #unsent: Buffer[] = [];
 
-  constructor(network: FakeNetwork, address: string) {
-    this.#socket = network.connect(parseAddress(address, 'address'), () => {
+  /** @param options.allowHalfOpen it does not end its side when the other one does. */
+  constructor(network: FakeNetwork, address: string, options: { readonly allowHalfOpen?: boolean } = {}) {
+    const onReady = (): void => {
       this.#isReady = true;
       for (const bytes of this.#unsent) this.#socket.write(bytes);
-    });
+    };
+    this.#socket = network.connect(parseAddress(address, 'address'), onReady, options);
     this.#socket.on('error', () => {});
     this.#socket.on('data', (chunk: Buffer) => this.#onData(chunk));
   }

@@ -1,5 +1,6 @@
 import { encodeMessage } from '../../src/codec/index.js';
 import type { Message, NodeId } from '../../src/omnipaxos/index.js';
+import type { Clock, Timer } from '../../src/runtime/index.js';
 import { SeededRandom } from '../../src/testing/seeded-random.js';
 import { VirtualClock } from '../../src/testing/virtual-clock.js';
 import { TcpPeerTransport, type TcpPeerTransportOptions } from '../../src/transport/index.js';
@@ -19,10 +20,48 @@ export interface BenchNode {
   readonly peer: TestPeer;
 }
 
+/** Counts the timers that are armed through it. */
+class CountingClock implements Clock {
+  armed = 0;
+  readonly #clock: VirtualClock;
+
+  constructor(clock: VirtualClock) {
+    this.#clock = clock;
+  }
+
+  monotonicMs(): number {
+    return this.#clock.monotonicMs();
+  }
+
+  wallMs(): number {
+    return this.#clock.wallMs();
+  }
+
+  setTimer(delayMs: number, callback: () => void): Timer {
+    this.armed += 1;
+    let isArmed = true;
+    const disarm = (): void => {
+      if (isArmed) this.armed -= 1;
+      isArmed = false;
+    };
+    const timer = this.#clock.setTimer(delayMs, () => {
+      disarm();
+      callback();
+    });
+    return {
+      cancel: () => {
+        disarm();
+        timer.cancel();
+      },
+    };
+  }
+}
+
 /** TCP transports over fake sockets, on virtual time. */
 export class TcpBench implements AsyncDisposable {
   readonly clock = new VirtualClock();
   readonly network = new FakeNetwork(this.clock);
+  readonly #transportClock = new CountingClock(this.clock);
   readonly lines: LogLine[] = [];
   readonly #nodes: readonly NodeId[];
   readonly #options: BenchOptions;
@@ -40,7 +79,7 @@ export class TcpBench implements AsyncDisposable {
       listen: addressOf(nodeId),
       peers: new Map(this.#nodes.filter((id) => id !== nodeId).map((id) => [id, addressOf(id)])),
       codecs: testCodecs,
-      clock: this.clock,
+      clock: this.#transportClock,
       random: new SeededRandom(nodeId),
       logger: recordingLogger(this.lines),
       nextTurn: (callback) => void this.clock.setTimer(0, callback),
@@ -67,6 +106,11 @@ export class TcpBench implements AsyncDisposable {
 
   pass(ms: number): Promise<void> {
     return this.clock.advanceAsync(ms);
+  }
+
+  /** How many timers of the transports are armed. */
+  get armedTimers(): number {
+    return this.#transportClock.armed;
   }
 
   warnings(): unknown[] {

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { SeededRandom } from '../../src/testing/seeded-random.js';
 import { encodeFrame } from '../../src/transport/frame-codec.js';
+import type { PipeBehaviour } from './fake-sockets.js';
 import { type BenchNode, TcpBench } from './tcp-bench.js';
 import { bulk, counters, heartbeat, rounds, TestPeer } from './test-peer.js';
 
@@ -71,18 +72,32 @@ describe('TCP transport: peers and links that fail', () => {
     expect(bench.warnings()).toContain('it has taken nothing of what waits for it within 4000 ms');
   });
 
-  test('a slow link on which bytes move, is not given up', async () => {
-    await using bench = new TcpBench([1, 2], { stallTimeoutMs: 2_000, receiveTimeoutMs: 3_000 });
-    bench.network.behaviour = () => ({ latencyMs: 1, bytesPerMs: 50, kernelBytes: 10_000 });
+  test.each<[string, PipeBehaviour, number]>([
+    [
+      'large frames that the kernel takes one by one',
+      { latencyMs: 1, bytesPerMs: 50, kernelBytes: 10_000 },
+      3_000_000,
+    ],
+    [
+      'all that the window allows in the kernel at once',
+      { latencyMs: 1, bytesPerMs: 50, kernelBytes: 2 ** 22 },
+      3_000_000,
+    ],
+    ['less than what is acknowledged', { latencyMs: 1, bytesPerMs: 5, kernelBytes: 1_000 }, 1_000],
+  ])('a slow link on which bytes move, %s, is not given up', async (_, behaviour, messageBytes) => {
+    await using bench = new TcpBench([1, 2], { stallTimeoutMs: 4_000, receiveTimeoutMs: 10_000 });
+    bench.network.behaviour = () => behaviour;
     const [one, two] = await bench.startPair();
-    one.transport.send(bulk(1, 2, 1, 3_000_000));
-    for (let ms = 0; ms < 70_000; ms += 100) {
+    await bench.pass(1_000);
+    const count = Math.floor(3_000_000 / messageBytes / (50 / behaviour.bytesPerMs));
+    for (let i = 0; i < count; i++) one.transport.send(bulk(1, 2, i, messageBytes));
+    for (let ms = 0; ms < 70_000; ms += 500) {
       one.transport.send(heartbeat(1, 2, ms));
       two.transport.send(heartbeat(2, 1, ms));
-      await bench.pass(100);
+      await bench.pass(500);
     }
     expect([one.peer.events, two.peer.events]).toEqual([['+2'], ['+1']]);
-    expect(counters(two.peer.messages)).toEqual([1]);
+    expect(counters(two.peer.messages)).toHaveLength(count);
   });
 
   // R20
@@ -239,6 +254,11 @@ describe('TCP transport: bytes that lie', () => {
     ['a message that is none', [encodeFrame('whole', Buffer.from('noise'))]],
     ['a heartbeat that is none', [encodeFrame('urgent', new Uint8Array())]],
     ['a message above the limit', [encodeFrame('first', Buffer.of(0xff, 0xff, 0xff, 0xff), Buffer.of(1))]],
+    [
+      'a message before the end of another',
+      [beginning(), encodeFrame('whole', new TcpBench().encode(bulk(2, 1, 1)))],
+    ],
+    ['a message that begins before the end of another', [beginning(), beginning()]],
     ['more of no message', [encodeFrame('more', Buffer.of(1))]],
     ['a second Hello', [encodeFrame('hello', Buffer.of(1))]],
     [
@@ -274,6 +294,14 @@ describe('TCP transport: bytes that lie', () => {
       await bench.pass(100);
     }
     expect(one.peer.events.slice(0, 2)).toEqual(['+2', '-2']);
+  });
+
+  test('a frame longer than a handshake may have, up to the limit, is taken once connected', async () => {
+    await using bench = new TcpBench();
+    const [one] = await bench.startPair();
+    const message = bulk(2, 1, 1, 2 ** 20 - 200);
+    bench.network.socketsOf(1)[0]?.emit('data', encodeFrame('whole', bench.encode(message)));
+    expect(one.peer.messages).toEqual([message]);
   });
 
   test('messages fed a byte at a time, arrive', async () => {
@@ -350,4 +378,9 @@ function frameOfKind(kind: number): Buffer {
   const frame = encodeFrame('whole', Buffer.of(1));
   frame.writeUInt8(kind, 4);
   return frame;
+}
+
+/** The first frame of a message of two. */
+function beginning(): Buffer {
+  return encodeFrame('first', Buffer.of(0, 0, 0, 99), Buffer.of(1));
 }

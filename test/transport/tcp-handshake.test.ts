@@ -185,10 +185,27 @@ describe('TCP handshake: what it costs', () => {
   test('an established connection, does not count among those in the handshake', async () => {
     await using bench = new TcpBench([1, 2, 3], { maxPendingCallers: 1 });
     const three = await bench.start(3);
+    // So that node 3 is called by both, and calls neither.
+    bench.network.blackHoles.add(addressOf(1)).add(addressOf(2));
     await bench.start(1);
     await bench.pass(50);
     await bench.start(2);
     await bench.pass(50);
     expect([...three.peer.connected].sort()).toEqual([1, 2]);
+    expect(three.transport.stats().refusals).toBe(0);
+  });
+
+  // T05
+  test('a caller that is refused and goes on, is let read why, and destroyed soon after', async () => {
+    await using bench = new TcpBench();
+    await bench.start(1);
+    const caller = new RawCaller(bench.network, addressOf(1), { allowHalfOpen: true });
+    caller.send(encodeFrame('hello', encodeHello(testHello(9))));
+    for (let ms = 0; ms < 1_000; ms += 10) {
+      caller.send(Buffer.alloc(1_000));
+      await bench.pass(10);
+    }
+    expect(caller.refusal).toMatch(/node 9 is not a peer/);
+    expect(bench.network.socketsOf(1)).toEqual([]);
   });
 });

@@ -1,7 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { TransportError } from '../../src/transport/index.js';
+import { encodeFrame } from '../../src/transport/frame-codec.js';
+import { encodeHello } from '../../src/transport/hello-codec.js';
+import { type SocketFactory, TransportError } from '../../src/transport/index.js';
 import { withEntryCodec } from '../codec/test-codecs.js';
-import { TcpBench } from './tcp-bench.js';
+import { FakeSocket } from './fake-sockets.js';
+import { RawCaller } from './raw-caller.js';
+import { addressOf, TcpBench } from './tcp-bench.js';
+import { testHello } from './test-hello.js';
 import { bulk, counters, heartbeat, rounds, TestPeer } from './test-peer.js';
 
 describe('TCP transport', () => {
@@ -169,29 +174,63 @@ describe('TCP transport', () => {
     expect(one.peer.events).toEqual(['+2', '-2']);
   });
 
-  test('closed, frees its address, closes every socket and leaves no timer, in any phase', async () => {
-    for (let ms = 0; ms <= 12; ms++) {
-      const bench = new TcpBench();
-      // Admissions that take their time, so that some are under way.
-      const peers = [1, 2].map((nodeId) => {
-        const peer = new TestPeer(nodeId);
-        peer.verdict = () => new Promise((resolve) => bench.clock.setTimer(3, () => resolve({ ok: true })));
-        return peer;
-      });
-      const [one, two] = await Promise.all(peers.map((peer) => bench.start(peer.nodeId, {}, peer)));
-      await bench.pass(ms);
-      const events = peers.map((peer) => [...peer.events]);
-      const closing = Promise.all([one?.transport.close(), two?.transport.close(), one?.transport.close()]);
-      await bench.pass(0);
-      await closing;
-      expect(bench.network.openSockets, `after ${ms} ms`).toEqual([]);
-      await bench.pass(5_000);
-      expect(bench.clock.armedTimers, `after ${ms} ms`).toBe(0);
-      expect(peers.map((peer) => peer.events)).toEqual(events);
-      // The address is free again.
-      await bench.start(1);
-      await bench[Symbol.asyncDispose]();
-    }
+  test.each([
+    [3, 3],
+    [0, 12],
+    [12, 0],
+  ])(
+    'closed in any phase, admissions taking %i and %i ms, frees its address, closes every socket and leaves no timer',
+    async (...delays) => {
+      for (let ms = 0; ms <= 20; ms++) {
+        const bench = new TcpBench();
+        const peers = delays.map((delayMs, i) => {
+          const peer = new TestPeer(i + 1);
+          peer.verdict = () =>
+            new Promise((resolve) => bench.clock.setTimer(delayMs, () => resolve({ ok: true })));
+          return peer;
+        });
+        const nodes = await Promise.all(peers.map((peer) => bench.start(peer.nodeId, {}, peer)));
+        // Strangers, one of which is being refused, whatever the phase.
+        new RawCaller(bench.network, addressOf(1));
+        await bench.pass(ms);
+        const stranger = new RawCaller(bench.network, addressOf(1), { allowHalfOpen: true });
+        stranger.send(encodeFrame('hello', encodeHello(testHello(9))));
+        await bench.pass(4);
+        const events = peers.map((peer) => [...peer.events]);
+        await Promise.all([...nodes, ...nodes].map(({ transport }) => transport.close()));
+        expect(bench.armedTimers, `after ${ms} ms`).toBe(0);
+        expect(
+          [1, 2].flatMap((nodeId) => bench.network.socketsOf(nodeId)),
+          `after ${ms} ms`,
+        ).toEqual([]);
+        await bench.pass(5_000);
+        expect(peers.map((peer) => peer.events)).toEqual(events);
+        // The address is free again.
+        await bench.start(1);
+        await bench[Symbol.asyncDispose]();
+      }
+    },
+  );
+
+  test('a caller that comes in the very moment of closing, is destroyed and not heard', async () => {
+    await using bench = new TcpBench();
+    let call: ((socket: FakeSocket) => void) | undefined;
+    const factory = bench.network.factory({}, 1);
+    const socketFactory: SocketFactory = {
+      ...factory,
+      listen: (address, handlers) => {
+        call = (socket) => handlers.onSocket(socket);
+        return factory.listen(address, handlers);
+      },
+    };
+    const one = await bench.start(1, { socketFactory });
+    const closing = one.transport.close();
+    const caller = new FakeSocket();
+    call?.(caller);
+    await closing;
+    expect(caller.destroyed).toBe(true);
+    expect(bench.armedTimers).toBe(0);
+    expect(one.transport.stats().refusals).toBe(0);
   });
 
   test('closed while it binds, the address is free again', async () => {
@@ -200,7 +239,7 @@ describe('TCP transport', () => {
     await bench[Symbol.asyncDispose]();
     await starting;
     await bench.pass(100);
-    expect(bench.clock.armedTimers).toBe(0);
+    expect(bench.armedTimers).toBe(0);
     await bench.start(1);
     await bench[Symbol.asyncDispose]();
   });

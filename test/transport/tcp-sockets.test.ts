@@ -1,8 +1,11 @@
 import { fork } from 'node:child_process';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
-import { TcpPeerTransport, type TcpPeerTransportOptions } from '../../src/transport/index.js';
+import { encodeFrame } from '../../src/transport/frame-codec.js';
+import { encodeHello } from '../../src/transport/hello-codec.js';
+import { parseAddress, TcpPeerTransport, type TcpPeerTransportOptions } from '../../src/transport/index.js';
 import { testCodecs } from '../codec/test-codecs.js';
+import { testHello } from './test-hello.js';
 import { bulk, counters, heartbeat, rounds, TestPeer } from './test-peer.js';
 
 const open: TcpPeerTransport<string, number>[] = [];
@@ -82,6 +85,24 @@ describe('TCP transport on real sockets', () => {
       }
       expect(peer.events.filter((event) => event.startsWith('-'))).toEqual([]);
     }
+  });
+
+  // T06
+  test('a caller that is refused while it still talks, can read why', async () => {
+    const made = transport(1, '127.0.0.1:0', []);
+    await made.start(new TestPeer(1));
+    const { host, port } = parseAddress(made.address, 'address');
+    const socket = connect(port, host);
+    const received: Buffer[] = [];
+    socket.on('error', () => {});
+    socket.on('data', (chunk: Buffer) => received.push(chunk));
+    socket.write(encodeFrame('hello', encodeHello(testHello(9))));
+    socket.write(encodeFrame('whole', Buffer.alloc(60_000)).subarray(0, 50_000));
+    await until(
+      () => Buffer.concat(received).includes('node 9 is not a peer of node 1'),
+      'the reason has come',
+    );
+    socket.destroy();
   });
 
   test('port 0, the address tells the port that was chosen', async () => {
