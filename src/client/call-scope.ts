@@ -9,7 +9,10 @@ export interface CallScopeOptions {
   readonly onTimeout: () => Error;
 }
 
-/** The life of one call: its signal is aborted by the caller's signal, by the deadline, or by {@link end}, whichever comes first. It must be disposed of. */
+/**
+ * The life of one call: its signal is aborted by the caller's signal, by the deadline, or by {@link end},
+ * whichever comes first. It must be disposed of.
+ */
 export class CallScope implements Disposable {
   readonly #controller = new AbortController();
   readonly #clock: Clock;

@@ -11,7 +11,10 @@ export interface EndpointEntry {
   restUntilMs: number;
 }
 
-/** The endpoints that a client may ask: those configured, for ever, and a bounded number learnt from hints, the least recently used of which gives way. */
+/**
+ * The endpoints that a client may ask: those configured, for ever, and a bounded number learnt from hints,
+ * the least recently used of which gives way.
+ */
 export class EndpointTable {
   readonly #configured: readonly EndpointEntry[];
   /** In the order of their last use. */

@@ -97,7 +97,10 @@ function faultOf({ physicalMs, logicalStart, count }: GetTsResponse, asked: numb
   return isHighWater(physicalMs) ? undefined : `the physical time ${physicalMs} is above ${PHYSICAL_MS_MAX}`;
 }
 
-/** A hint in the form in which it may be followed: a scheme-less `host:port` (C06). What cannot be read is as good as no hint. */
+/**
+ * A hint in the form in which it may be followed: a scheme-less `host:port` (C06). What cannot be read is as
+ * good as no hint.
+ */
 function readHint(bytes: Uint8Array | undefined): CheckedHint | undefined {
   if (bytes === undefined) return undefined;
   let hint: LeaderHint;

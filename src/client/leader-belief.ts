@@ -1,13 +1,15 @@
 import type { Epoch } from '../consensus/index.js';
 
 /**
- * What a client believes about who leads. It never moves to an older leadership than one that it knows of (C02), and is not
- * shaken by what says nothing about its leader (C01):
+ * What a client believes about who leads. It never moves to an older leadership than one that it knows of
+ * (C02), and is not shaken by what says nothing about its leader (C01):
  *
  * 1. A grant is proof: its endpoint leads at its epoch, unless a grant of a higher epoch was seen before.
- * 2. A hint is a rumour: it is followed if its epoch is above the believed one, or equal to it while no endpoint is believed. A
- *    rumour that nobody confirms gives way to any later grant, so that a wrong one cannot lead astray for ever.
- * 3. A refusal or failure counts only if it is of the believed endpoint, and of an attempt that began under this very belief.
+ * 2. A hint is a rumour: it is followed if its epoch is above the believed one, or equal to it while no
+ *    endpoint is believed. A rumour that nobody confirms gives way to any later grant, so that a wrong one
+ *    cannot lead astray for ever.
+ * 3. A refusal or failure counts only if it is of the believed endpoint, and of an attempt that began under
+ *    this very belief.
  */
 export class LeaderBelief {
   #endpoint: string | undefined;
@@ -58,14 +60,20 @@ export class LeaderBelief {
     return true;
   }
 
-  /** An attempt at `endpoint`, begun under `version`, has failed: it may lead all the same. @returns whether the belief has changed. */
+  /**
+   * An attempt at `endpoint`, begun under `version`, has failed: it may lead all the same.
+   * @returns whether the belief has changed.
+   */
   failed(endpoint: string, version: number): boolean {
     if (!this.#isAbout(endpoint, version) || !this.#confirmed) return false;
     this.#set(endpoint, this.#epoch, false);
     return true;
   }
 
-  /** An attempt at `endpoint`, begun under `version`, was told that it does not lead. @returns whether the belief has changed. */
+  /**
+   * An attempt at `endpoint`, begun under `version`, was told that it does not lead.
+   * @returns whether the belief has changed.
+   */
   denied(endpoint: string, version: number): boolean {
     if (!this.#isAbout(endpoint, version)) return false;
     this.#set(undefined, this.#epoch, false);

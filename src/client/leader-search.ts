@@ -31,7 +31,10 @@ export interface Turn {
   granted(epoch: Epoch): void;
   notLeader(hint: CheckedHint | undefined): void;
   failed(): void;
-  /** It has said nothing for `waitedMs`: it is left in peace for about as long, so that it takes no more than half of anybody's time. */
+  /**
+   * It has said nothing for `waitedMs`: it is left in peace for about as long, so that it takes no more than
+   * half of anybody's time.
+   */
   silent(waitedMs: number): void;
   /** Nobody waits for the attempt any more; it says nothing of the endpoint. */
   abandoned(): void;
@@ -45,9 +48,10 @@ interface Waiting {
  * Decides which endpoint the calls of one client ask next.
  *
  * - While a leader is confirmed, every call asks it, at once.
- * - Else the endpoints are probed: first the one that is believed to lead, then the one last named without an epoch, then the others
- *   in turn; one attempt at a time each, by whichever call has waited longest. The other calls wait for what that one finds out. So a
- *   cluster without a leader is asked a few times in a retry delay, however many calls wait, and no refusal sends a herd to anybody (C01).
+ * - Else the endpoints are probed: first the one that is believed to lead, then the one last named without an
+ *   epoch, then the others in turn; one attempt at a time each, by whichever call has waited longest. The
+ *   other calls wait for what that one finds out. So a cluster without a leader is asked a few times in a
+ *   retry delay, however many calls wait, and no refusal sends a herd to anybody (C01).
  * - An endpoint that has refused or failed rests for a jittered, growing, bounded delay.
  */
 export class LeaderSearch {
@@ -78,7 +82,10 @@ export class LeaderSearch {
     return this.#waiting.size;
   }
 
-  /** A turn at the right endpoint, as soon as there is one. Rejects with the signal's reason, if that is aborted before. */
+  /**
+   * A turn at the right endpoint, as soon as there is one. Rejects with the signal's reason, if that is
+   * aborted before.
+   */
   async next(signal: AbortSignal): Promise<Turn> {
     signal.throwIfAborted();
     const turn = this.#pick();
@@ -205,8 +212,9 @@ export class LeaderSearch {
   }
 
   /**
-   * Lets an endpoint rest for between half of `delayMs` and all of it, so that clients which failed together do not come back together.
-   * Attempts that were under way side by side count as one failure: `failuresBefore` is what the endpoint had when this one began.
+   * Lets an endpoint rest for between half of `delayMs` and all of it, so that clients which failed together
+   * do not come back together. Attempts that were under way side by side count as one failure:
+   * `failuresBefore` is what the endpoint had when this one began.
    */
   #rest(entry: EndpointEntry, failuresBefore: number, delayMs: number): void {
     if (entry.failures !== failuresBefore) return;
@@ -215,7 +223,10 @@ export class LeaderSearch {
     entry.restUntilMs = clock.monotonicMs() + delayMs * (0.5 + random.nextFloat() / 2);
   }
 
-  /** Wakes the longest waiting call when the next endpoint has rested. Without a call that waits there is no timer. */
+  /**
+   * Wakes the longest waiting call when the next endpoint has rested. Without a call that waits there is no
+   * timer.
+   */
   #armTimer(): void {
     this.#timer?.cancel();
     this.#timer = undefined;

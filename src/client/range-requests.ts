@@ -21,7 +21,10 @@ export interface RangeRequestsOptions {
 
 interface Call {
   readonly count: number;
-  /** How long an attempt may take, in ms: at most half of the call's time, so that one silent endpoint never takes it all. */
+  /**
+   * How long an attempt may take, in ms: at most half of the call's time, so that one silent endpoint never
+   * takes it all.
+   */
   readonly attemptMs: number;
   readonly scope: CallScope;
   /** Everything returned before the call began is at or below it. */
@@ -30,7 +33,10 @@ interface Call {
   lastError: AttemptError | undefined;
 }
 
-/** The calls of one client: each goes from endpoint to endpoint, as the search for the leader tells, until it is granted or over. */
+/**
+ * The calls of one client: each goes from endpoint to endpoint, as the search for the leader tells, until it
+ * is granted or over.
+ */
 export class RangeRequests {
   readonly #options: RangeRequestsOptions;
   readonly #search: LeaderSearch;

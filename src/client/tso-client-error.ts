@@ -20,7 +20,9 @@ export type TsoClientErrorCode =
   | 'bad_response'
   | 'order_violation';
 
-/** What a `TsoClient` rejects with, unless its caller's signal aborted the call (then the signal's reason). */
+/**
+ * What a `TsoClient` rejects with, unless its caller's signal aborted the call (then the signal's reason).
+ */
 export class TsoClientError extends TsoracleError {
   override readonly name = 'TsoClientError';
   declare readonly code: TsoClientErrorCode;
@@ -30,7 +32,9 @@ export class TsoClientError extends TsoracleError {
   }
 }
 
-/** One attempt at one endpoint has failed; the `cause` of a `timeout`. `code` is always `'attempt_failed'`. */
+/**
+ * One attempt at one endpoint has failed; the `cause` of a `timeout`. `code` is always `'attempt_failed'`.
+ */
 export class AttemptError extends TsoracleError {
   override readonly name = 'AttemptError';
   /** The `host:port` that was asked. */

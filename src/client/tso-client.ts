@@ -12,17 +12,20 @@ import {
 import { UnaryChannel } from './unary-channel.js';
 
 /**
- * A client of the timestamp service `tsoracle.v1.TsoService`. It finds the leader by itself, follows it through failovers, and keeps one
- * connection per endpoint, shared by all calls. Any number of calls may be under way side by side.
+ * A client of the timestamp service `tsoracle.v1.TsoService`. It finds the leader by itself, follows it
+ * through failovers, and keeps one connection per endpoint, shared by all calls. Any number of calls may be
+ * under way side by side.
  *
- * **Order.** A timestamp is greater than every timestamp that this client, or anybody, had received before the call began. Calls that overlap are
- * in no particular order, but none is given what another one is.
+ * **Order.** A timestamp is greater than every timestamp that this client, or anybody, had received before
+ * the call began. Calls that overlap are in no particular order, but none is given what another one is.
  *
- * **Retries.** A call goes on until its deadline through refusals, lost connections and elections. A timestamp that was granted and whose answer was lost is
- * never returned to anybody; nothing is granted twice.
+ * **Retries.** A call goes on until its deadline through refusals, lost connections and elections. A
+ * timestamp that was granted and whose answer was lost is never returned to anybody; nothing is granted
+ * twice.
  *
- * Every call rejects with a {@link TsoClientError}, with the reason of its caller's signal if that is aborted, or with an `InvalidInputError` for an
- * argument out of range. An open connection keeps the process alive: close the client.
+ * Every call rejects with a {@link TsoClientError}, with the reason of its caller's signal if that is
+ * aborted, or with an `InvalidInputError` for an argument out of range. An open connection keeps the process
+ * alive: close the client.
  */
 export class TsoClient implements AsyncDisposable {
   readonly #requests: RangeRequests;
@@ -59,7 +62,8 @@ export class TsoClient implements AsyncDisposable {
   }
 
   /**
-   * `count` consecutive timestamps, ascending; never fewer. For many, {@link getTimestampRange} spares the array.
+   * `count` consecutive timestamps, ascending; never fewer. For many, {@link getTimestampRange} spares the
+   * array.
    * @param count a whole number within [1, 262144].
    */
   async getTimestamps(count: number, options: TsoCallOptions = {}): Promise<bigint[]> {
@@ -76,8 +80,8 @@ export class TsoClient implements AsyncDisposable {
   }
 
   /**
-   * Ends all calls under way (code `closed`) and all connections; resolves when nothing of them is left, except that the lookup of a name ends by
-   * itself. Idempotent; it never rejects.
+   * Ends all calls under way (code `closed`) and all connections; resolves when nothing of them is left,
+   * except that the lookup of a name ends by itself. Idempotent; it never rejects.
    */
   close(): Promise<void> {
     return this.#requests.close();

@@ -23,7 +23,10 @@ export interface UnaryCallOptions {
   readonly onFailure: (error: NoAnswerError) => void;
 }
 
-/** One request and its answer on one stream. Exactly one of `onReply` and `onFailure` is called, or none after {@link giveUp}. */
+/**
+ * One request and its answer on one stream. Exactly one of `onReply` and `onFailure` is called, or none after
+ * {@link giveUp}.
+ */
 export class UnaryCall {
   readonly #options: UnaryCallOptions;
   readonly #chunks: Buffer[] = [];

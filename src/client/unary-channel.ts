@@ -8,7 +8,10 @@ import type { UnaryReply } from './unary-reply.js';
 export interface UnaryChannelOptions {
   readonly endpoint: Endpoint;
   readonly clock: Clock;
-  /** How long the peer may be silent, while a connection is made or while a call waits, until the connection is given up, in ms. */
+  /**
+   * How long the peer may be silent, while a connection is made or while a call waits, until the connection
+   * is given up, in ms.
+   */
   readonly silenceMs: number;
   /** The largest response message, in bytes. */
   readonly maxResponseBytes: number;
@@ -25,11 +28,13 @@ export interface UnaryCallBounds {
 }
 
 /**
- * Unary gRPC calls to one endpoint, over one plaintext HTTP/2 connection that is opened by the first call, and again by the first after it was lost.
+ * Unary gRPC calls to one endpoint, over one plaintext HTTP/2 connection that is opened by the first call,
+ * and again by the first after it was lost.
  *
- * It is written on `node:http2` rather than on the gRPC library because that one cannot be told to give up a connection attempt: closing its
- * channel leaves the attempt behind, for minutes if the peer does not answer; and it spaces its attempts by itself, while here the search for the
- * leader does. What is spoken is gRPC, tested against that library.
+ * It is written on `node:http2` rather than on the gRPC library because that one cannot be told to give up a
+ * connection attempt: closing its channel leaves the attempt behind, for minutes if the peer does not answer;
+ * and it spaces its attempts by itself, while here the search for the leader does. What is spoken is gRPC,
+ * tested against that library.
  */
 export class UnaryChannel {
   readonly #options: UnaryChannelOptions;
@@ -47,8 +52,9 @@ export class UnaryChannel {
   /**
    * Makes one call.
    *
-   * Rejects with a {@link NoAnswerError} when the wait is over, the connection cannot be made or is lost, or what comes is no gRPC; with
-   * `signal.reason` when that is aborted. Whatever comes later is dropped: it reaches no other call (C05).
+   * Rejects with a {@link NoAnswerError} when the wait is over, the connection cannot be made or is lost, or
+   * what comes is no gRPC; with `signal.reason` when that is aborted. Whatever comes later is dropped: it
+   * reaches no other call (C05).
    */
   async call(
     path: string,

@@ -20,7 +20,9 @@ export interface UnaryConnectionOptions {
   readonly onEnded: () => void;
 }
 
-/** The URL that the HTTP/2 library asks for. The socket is made here, so that no host is ever read as a URL. */
+/**
+ * The URL that the HTTP/2 library asks for. The socket is made here, so that no host is ever read as a URL.
+ */
 const PLACEHOLDER = 'http://localhost';
 
 /** One plaintext HTTP/2 connection. It begins to connect at once, and takes calls meanwhile. */

@@ -9,7 +9,10 @@ export interface UnaryReply {
   readonly status: number;
   /** The text that goes with it. */
   readonly details: string;
-  /** The bytes of the response message; undefined if there was not exactly one, or it was compressed, which nobody had asked for. */
+  /**
+   * The bytes of the response message; undefined if there was not exactly one, or it was compressed, which
+   * nobody had asked for.
+   */
   readonly message: Uint8Array | undefined;
   /** All headers and trailers of the answer. */
   readonly metadata: ReplyHeaders;

@@ -12,8 +12,9 @@ export interface ConnectionListenerOptions {
 }
 
 /**
- * One listening socket, and the connections that came through it. The gRPC library could listen by itself; it would then
- * print a failed bind to the console, hide its cause, accept without limit, and not let go of connections that must be cut.
+ * One listening socket, and the connections that came through it. The gRPC library could listen by itself; it
+ * would then print a failed bind to the console, hide its cause, accept without limit, and not let go of
+ * connections that must be cut.
  */
 export class ConnectionListener {
   readonly #server: Server;
@@ -72,7 +73,8 @@ export class ConnectionListener {
       this.#server.once('error', onError);
       this.#server.listen({ host, port }, () => {
         this.#server.off('error', onError);
-        // A TCP server's address is an AddressInfo while it listens; it is null before and after, and a text only for pipes.
+        // A TCP server's address is an AddressInfo while it listens; it is null before and after, and a text
+        // only for pipes.
         const bound = this.#server.address() as AddressInfo;
         this.#address = formatEndpoint({ host, port: bound.port });
         resolve();

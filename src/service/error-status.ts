@@ -44,7 +44,10 @@ const BY_CODE: Readonly<Record<OracleErrorCode | ConsensusErrorCode, Refusal>> =
   stream_in_use: INTERNAL,
 };
 
-/** The answer to a request that `error` ended. Its message and cause stay here, except those about the request itself. */
+/**
+ * The answer to a request that `error` ended. Its message and cause stay here, except those about the request
+ * itself.
+ */
 export function refusalOf(error: unknown): Refusal {
   if (error instanceof InvalidInputError) {
     return { status: GRPC_STATUS.invalidArgument, details: error.message };

@@ -25,7 +25,10 @@ export interface GetTsHandlerOptions {
 type Call = ServerUnaryCall<Buffer, Buffer>;
 type Send = sendUnaryData<Buffer>;
 
-/** Answers `GetTs`. A request is under way until it is answered, its client has gone, or its deadline has passed. */
+/**
+ * Answers `GetTs`. A request is under way until it is answered, its client has gone, or its deadline has
+ * passed.
+ */
 export class GetTsHandler {
   readonly #options: GetTsHandlerOptions;
   #underWay = 0;
@@ -48,7 +51,10 @@ export class GetTsHandler {
     return promise;
   }
 
-  /** The request and the response are raw bytes, so that a malformed request is answered here, like any other mistake in it. */
+  /**
+   * The request and the response are raw bytes, so that a malformed request is answered here, like any other
+   * mistake in it.
+   */
   readonly handle: handleUnaryCall<Buffer, Buffer> = (call, send) => {
     if (this.#underWay >= this.#options.maxConcurrentRequests) refuse(send, OVERLOADED);
     else this.#begin(call, send);
@@ -73,7 +79,9 @@ export class GetTsHandler {
     );
   }
 
-  /** Reads the request and asks the oracle in one turn: the lease is judged after the request has been read. */
+  /**
+   * Reads the request and asks the oracle in one turn: the lease is judged after the request has been read.
+   */
   async #grant(call: Call, signal: AbortSignal): Promise<Grant> {
     const { count } = decodeGetTsRequest(call.request);
     if (!isGetTsCount(count)) {

@@ -23,26 +23,44 @@ export const tsoServerSettingsSchema = z.strictObject({
     });
     return z.NEVER;
   }),
-  /** How many requests of all clients may be under way; one beyond is answered with UNAVAILABLE. Within [1, 2^20], default 4,096. */
+  /**
+   * How many requests of all clients may be under way; one beyond is answered with UNAVAILABLE. Within [1,
+   * 2^20], default 4,096.
+   */
   maxConcurrentRequests: whole(1, 2 ** 20, 4_096),
   /** How many connections may be open; one beyond is closed at once. Within [1, 65,536], default 1,024. */
   maxConnections: whole(1, 65_536, 1_024),
-  /** The longest that a request may wait for its grant, in ms, whatever its own deadline is. Within [1, 3,600,000], default 5,000. */
+  /**
+   * The longest that a request may wait for its grant, in ms, whatever its own deadline is. Within [1,
+   * 3,600,000], default 5,000.
+   */
   grantTimeoutMs: whole(1, 3_600_000, 5_000),
-  /** The largest request, in bytes; one beyond is refused. A request takes at most 6, and others for fields that are to come. Within [64, 2^20], default 1,024. */
+  /**
+   * The largest request, in bytes; one beyond is refused. A request takes at most 6, and others for fields
+   * that are to come. Within [64, 2^20], default 1,024.
+   */
   maxRequestBytes: whole(64, 2 ** 20, 1_024),
-  /** After how long without a sign of a client it is asked for one, in ms; one that stays silent as long again is dropped. Within [1,000, 86,400,000], default 30,000. */
+  /**
+   * After how long without a sign of a client it is asked for one, in ms; one that stays silent as long again
+   * is dropped. Within [1,000, 86,400,000], default 30,000.
+   */
   keepaliveMs: whole(1_000, 86_400_000, 30_000),
 });
 
 /** The checked settings of a server. */
 export type TsoServerSettings = z.output<typeof tsoServerSettingsSchema>;
 
-/** What a `TsoServer` is made of, and its settings; see {@link tsoServerSettingsSchema} for ranges and defaults. */
+/**
+ * What a `TsoServer` is made of, and its settings; see {@link tsoServerSettingsSchema} for ranges and
+ * defaults.
+ */
 export interface TsoServerOptions extends z.input<typeof tsoServerSettingsSchema> {
   /** What grants the timestamps. It stays open when the server closes. */
   readonly oracle: TimestampGranter;
-  /** Default: the machine's clock. The deadlines of calls that the gRPC library reads are those of the machine's clock in any case. */
+  /**
+   * Default: the machine's clock. The deadlines of calls that the gRPC library reads are those of the
+   * machine's clock in any case.
+   */
   readonly clock?: Clock;
   /** Default: silent. */
   readonly logger?: Logger;
@@ -50,6 +68,8 @@ export interface TsoServerOptions extends z.input<typeof tsoServerSettingsSchema
 
 /** How a server is closed. */
 export interface TsoServerCloseOptions {
-  /** How long requests under way may go on, in ms; then their connections are cut. At least 0, default 1,000. */
+  /**
+   * How long requests under way may go on, in ms; then their connections are cut. At least 0, default 1,000.
+   */
   readonly graceMs?: number;
 }

@@ -45,8 +45,8 @@ export class TsoServer implements AsyncDisposable {
   /**
    * Binds and serves.
    *
-   * Rejects with an `InvalidInputError` for a setting out of range, and with a {@link TsoServerError} (`bind_failed`) if `listen` cannot be
-   * bound; nothing is left behind then.
+   * Rejects with an `InvalidInputError` for a setting out of range, and with a {@link TsoServerError}
+   * (`bind_failed`) if `listen` cannot be bound; nothing is left behind then.
    */
   static async start(options: TsoServerOptions): Promise<TsoServer> {
     const { oracle, clock = systemClock, logger = silentLogger, ...input } = options;
@@ -79,8 +79,9 @@ export class TsoServer implements AsyncDisposable {
   }
 
   /**
-   * Accepts nothing more, lets the requests under way end for `graceMs`, and then cuts what is left; their grants are aborted. When it
-   * resolves, no connection, request or timer is left. Idempotent: later calls wait for the first one, whatever their `graceMs`.
+   * Accepts nothing more, lets the requests under way end for `graceMs`, and then cuts what is left; their
+   * grants are aborted. When it resolves, no connection, request or timer is left. Idempotent: later calls
+   * wait for the first one, whatever their `graceMs`.
    *
    * Rejects with an `InvalidInputError` if `graceMs` is not a number within [0, 3,600,000].
    */

@@ -3,8 +3,9 @@ import { ProtoReader } from './proto-reader.js';
 import { ProtoWriter } from './proto-writer.js';
 
 /**
- * `message GetTsResponse { uint64 physical_ms = 1; uint32 logical_start = 2; uint32 count = 3; uint64 epoch_hi = 4; uint64 epoch_lo = 5; }`:
- * `count` consecutive timestamps of one ms. The ranges are those of the wire; the receiver judges whether the values make sense.
+ * `message GetTsResponse { uint64 physical_ms = 1; uint32 logical_start = 2; uint32 count = 3; uint64
+ * epoch_hi = 4; uint64 epoch_lo = 5; }`: `count` consecutive timestamps of one ms. The ranges are those of
+ * the wire; the receiver judges whether the values make sense.
  */
 export interface GetTsResponse {
   /** ms since the Unix epoch, within [0, 2^53 - 1]. */

@@ -4,7 +4,8 @@ import { ProtoWriter } from './proto-writer.js';
 
 /**
  * `message LeaderHint { optional string leader_endpoint = 1; optional EpochWire leader_epoch = 2; }`, with
- * `message EpochWire { uint64 hi = 1; uint64 lo = 2; }`: what a node that does not lead knows of the one that does.
+ * `message EpochWire { uint64 hi = 1; uint64 lo = 2; }`: what a node that does not lead knows of the one that
+ * does.
  */
 export interface LeaderHint {
   /** Where the leader's clients reach it. Only a text: whoever follows it must check it. */

@@ -16,10 +16,11 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
  *       }
  *     }
  *
- * After {@link nextField} the field's value must be read or skipped, once. Everything is checked before anything is allocated for it; what does
- * not fit throws a {@link MalformedMessageError}, and the reader must then be thrown away. Stricter than proto3 asks for in three points, so that a value
- * is never silently another one: a known field of another wire type is refused rather than skipped, an integer that its type cannot hold is
- * refused rather than cut down, and the long obsolete groups are refused rather than skipped.
+ * After {@link nextField} the field's value must be read or skipped, once. Everything is checked before
+ * anything is allocated for it; what does not fit throws a {@link MalformedMessageError}, and the reader must
+ * then be thrown away. Stricter than proto3 asks for in three points, so that a value is never silently
+ * another one: a known field of another wire type is refused rather than skipped, an integer that its type
+ * cannot hold is refused rather than cut down, and the long obsolete groups are refused rather than skipped.
  */
 export class ProtoReader {
   readonly #bytes: Uint8Array;
@@ -131,7 +132,10 @@ export class ProtoReader {
     return start;
   }
 
-  /** Reads up to 64 bits into {@link #high} and {@link #low}. Zero groups at the top are allowed, as proto3 has it. */
+  /**
+   * Reads up to 64 bits into {@link #high} and {@link #low}. Zero groups at the top are allowed, as proto3
+   * has it.
+   */
   #varint(): void {
     let low = 0;
     let high = 0;

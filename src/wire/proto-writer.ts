@@ -4,11 +4,13 @@ import { UINT32_MAX, UINT64_MAX, WIRE_LENGTH_DELIMITED, WIRE_VARINT } from './wi
 const utf8 = new TextEncoder();
 
 /**
- * Writes one protobuf message, in the order of the calls. The plain methods follow proto3's implicit presence: a default value (0, the
- * empty text) is not written. Those that begin with `present` write the field whatever its value is. Field numbers must be within [1, 15], which
- * is all that this service uses and takes one byte.
+ * Writes one protobuf message, in the order of the calls. The plain methods follow proto3's implicit
+ * presence: a default value (0, the empty text) is not written. Those that begin with `present` write the
+ * field whatever its value is. Field numbers must be within [1, 15], which is all that this service uses and
+ * takes one byte.
  *
- * @throws {InvalidInputError} naming `name`, if a value does not fit its type; the writer must then be thrown away.
+ * @throws {InvalidInputError} naming `name`, if a value does not fit its type; the writer must then be thrown
+ *   away.
  */
 export class ProtoWriter {
   readonly #bytes: number[] = [];

@@ -1,7 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 
-/** Everything that is loaded with a module of this package: its own files by address, packages by name. Types are not loaded. */
+/**
+ * Everything that is loaded with a module of this package: its own files by address, packages by name. Types
+ * are not loaded.
+ */
 function loadedWith(entry: URL, loaded = new Set<string>()): Set<string> {
   if (loaded.has(entry.href)) return loaded;
   loaded.add(entry.href);

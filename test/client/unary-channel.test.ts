@@ -361,7 +361,10 @@ describe('unary channel: close', () => {
   });
 });
 
-/** A listening socket whose queue of connections is full and whose owner never looks: further attempts are not answered at all. */
+/**
+ * A listening socket whose queue of connections is full and whose owner never looks: further attempts are not
+ * answered at all.
+ */
 async function deafListener(): Promise<{ port: number; close: () => Promise<void> }> {
   const gate = new Int32Array(new SharedArrayBuffer(4));
   const worker = new Worker(

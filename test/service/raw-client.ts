@@ -16,7 +16,9 @@ export interface RawCall {
 
 const raw = (bytes: Buffer): Buffer => bytes;
 
-/** A client as others have it: the gRPC library's own, which knows nothing of this package. It must be closed. */
+/**
+ * A client as others have it: the gRPC library's own, which knows nothing of this package. It must be closed.
+ */
 export class RawClient {
   readonly #client: Client;
 

@@ -18,7 +18,10 @@ export interface ScriptedGrant {
   reject(error: unknown): void;
 }
 
-/** An oracle that answers as it is told: by `answer` at once, or, without one, when the test settles the call in `calls`. */
+/**
+ * An oracle that answers as it is told: by `answer` at once, or, without one, when the test settles the call
+ * in `calls`.
+ */
 export class ScriptedOracle implements TimestampGranter {
   readonly calls: ScriptedGrant[] = [];
   answer: ((count: number) => Grant) | undefined;

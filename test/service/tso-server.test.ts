@@ -207,7 +207,8 @@ describe('server', () => {
     test('one request more than allowed is UNAVAILABLE at once; then there is room again', async () => {
       const oracle = new ScriptedOracle();
       const { client, server } = await serve(oracle, { maxConcurrentRequests: 2 });
-      // On a connection of its own: on the first one it would wait there, since a client may not begin more than 2.
+      // On a connection of its own: on the first one it would wait there, since a client may not begin more
+      // than 2.
       const other = new RawClient(server.address);
       toClose.push(() => other.close());
       const first = client.call(ask(1));

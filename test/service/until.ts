@@ -1,6 +1,9 @@
 import { describeValue } from '../../src/errors/index.js';
 
-/** Waits until `condition` holds, looking at it again after each round of the event loop; fails after `boundMs` of real time. */
+/**
+ * Waits until `condition` holds, looking at it again after each round of the event loop; fails after
+ * `boundMs` of real time.
+ */
 export async function until(what: string, condition: () => boolean, boundMs = 5_000): Promise<void> {
   const end = performance.now() + boundMs;
   while (!condition()) {
@@ -10,8 +13,8 @@ export async function until(what: string, condition: () => boolean, boundMs = 5_
 }
 
 /**
- * Waits until this process has no socket and no connection attempt left that would keep it alive: what was closed is
- * gone a moment later. Timers are not looked at: the test runner has its own.
+ * Waits until this process has no socket and no connection attempt left that would keep it alive: what was
+ * closed is gone a moment later. Timers are not looked at: the test runner has its own.
  */
 export async function untilNoHandles(): Promise<void> {
   const open = (): string[] =>

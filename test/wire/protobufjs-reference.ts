@@ -37,7 +37,10 @@ export function referenceEncode(type: string, properties: object): Uint8Array {
   return found.encode(found.create(properties)).finish();
 }
 
-/** Decodes one; every integer of 64 bits is a decimal text, fields that are absent are filled in if `defaults` says so. */
+/**
+ * Decodes one; every integer of 64 bits is a decimal text, fields that are absent are filled in if `defaults`
+ * says so.
+ */
 export function referenceDecode(type: string, bytes: Uint8Array, defaults = true): Record<string, unknown> {
   const found = root.lookupType(`tsoracle.v1.${type}`);
   return found.toObject(found.decode(bytes), { longs: String, defaults });

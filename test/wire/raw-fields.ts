@@ -1,6 +1,9 @@
 import fc from 'fast-check';
 
-/** The slow, obvious varint: `padding` adds empty groups at the top, which proto3 allows up to 10 bytes in all. */
+/**
+ * The slow, obvious varint: `padding` adds empty groups at the top, which proto3 allows up to 10 bytes in
+ * all.
+ */
 export function varint(value: bigint, padding = 0): number[] {
   const groups: number[] = [];
   let rest = value;
@@ -34,7 +37,10 @@ export function uint64Arbitrary(): fc.Arbitrary<bigint> {
   );
 }
 
-/** A whole, well-formed field that none of this service's messages knows; its varints are padded by up to `paddingMax` groups. */
+/**
+ * A whole, well-formed field that none of this service's messages knows; its varints are padded by up to
+ * `paddingMax` groups.
+ */
 export function unknownFieldArbitrary(paddingMax = 9): fc.Arbitrary<number[]> {
   const field = fc.oneof(fc.integer({ min: 6, max: 40 }), fc.integer({ min: 6, max: 2 ** 29 - 1 }));
   return fc.oneof(
