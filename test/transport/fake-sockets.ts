@@ -7,6 +7,7 @@ import {
   type SocketFactory,
   type SocketListenerHandlers,
 } from '../../src/transport/index.js';
+import { SOCKET_HIGH_WATER_MARK_BYTES } from '../../src/transport/plain-socket-factory.js';
 
 /** How one direction of a connection behaves. */
 export interface PipeBehaviour {
@@ -79,7 +80,7 @@ export class FakeSocket extends Duplex {
   writes = 0;
 
   constructor({ allowHalfOpen = false }: { readonly allowHalfOpen?: boolean } = {}) {
-    super({ allowHalfOpen, emitClose: true });
+    super({ allowHalfOpen, emitClose: true, highWaterMark: SOCKET_HIGH_WATER_MARK_BYTES });
   }
 
   override _read(): void {}
