@@ -1,16 +1,9 @@
-export type {
-  Grant,
-  GrantOptions,
-  GrantRefusal,
-  GrantResult,
-  OracleCounters,
-  OracleEvents,
-  OracleState,
-  OracleStatus,
-} from './oracle.js';
+export type { Grant, GrantOptions, GrantRefusal, GrantResult } from './grant.js';
 export { Oracle } from './oracle.js';
 export { type KnownLeader, OracleError, type OracleErrorCode } from './oracle-error.js';
+export type { OracleEvents } from './oracle-events.js';
 export { type OracleOptions, type OracleTuning, oracleTuningSchema } from './oracle-options.js';
+export type { OracleCounters, OracleState, OracleStatus } from './oracle-state.js';
 export {
   compareTimestamps,
   formatTimestamp,
@@ -22,4 +15,12 @@ export {
   timestampToDate,
   unpackTimestamp,
 } from './timestamp.js';
-export { assertCount, type TimestampRange, type Window, WindowAllocator } from './window-allocator.js';
+export { BELIEVED_WALL_MS_MAX } from './wall-time.js';
+export {
+  assertCount,
+  type TimestampRange,
+  type Window,
+  WindowAllocator,
+  type WindowAllocatorOptions,
+  type WindowExtension,
+} from './window-allocator.js';

@@ -1,22 +1,14 @@
-import {
-  type ConsensusDriver,
-  ConsensusError,
-  type Epoch,
-  type Lease,
-  PHYSICAL_MS_MAX,
-} from '../consensus/index.js';
+import { type ConsensusDriver, type Epoch, type Lease, PHYSICAL_MS_MAX } from '../consensus/index.js';
 import { TsoracleError } from '../errors/index.js';
-import { type Clock, delay, type Logger, type Random } from '../runtime/index.js';
+import type { Clock, Logger, Random } from '../runtime/index.js';
+import { type HighWaterKnowledge, LeadershipCalls } from './leadership-calls.js';
+import { type LifeEnd, lifeEndOf } from './life-end.js';
 import type { OracleTuning } from './oracle-options.js';
-import { plausibleMs, type TimestampRange, timeExhausted, WindowAllocator } from './window-allocator.js';
+import { retryTransient } from './retry-transient.js';
+import { believedMs } from './wall-time.js';
+import { type TimestampRange, timeExhausted, type Window, WindowAllocator } from './window-allocator.js';
 
-/** Why a leadership's life has ended from within. */
-export type LifeEnd =
-  /** The driver says that this node does not lead at this epoch any more. */
-  | { readonly kind: 'steppedDown' }
-  /** It can never serve again. */
-  | { readonly kind: 'failed'; readonly error: Error };
-
+/** What a life is made of. */
 export interface LeadershipLifeOptions {
   readonly epoch: Epoch;
   readonly lease: Lease;
@@ -25,43 +17,48 @@ export interface LeadershipLifeOptions {
   readonly random: Random;
   readonly logger: Logger;
   readonly tuning: OracleTuning;
-  /** The first window is there, or it was extended. */
-  readonly onWindow: () => void;
+  /** From this oracle's life before, if there was one. */
+  readonly known: HighWaterKnowledge | undefined;
+  /** The fence has been passed: it serves. */
+  readonly onServing: () => void;
+  readonly onExtended: (limitMs: number) => void;
+  readonly count: (what: 'fences' | 'extensions' | 'retries') => void;
+  /** It has ended by itself. */
   readonly onEnd: (end: LifeEnd) => void;
 }
 
-/** What one life has counted. */
-export interface LifeCounters {
-  extensions: number;
-  retries: number;
-}
-
 /**
- * One leadership of this node, from its fence to its end. All that it awaits is tied to it: after {@link end}, whatever comes late changes
- * nothing.
+ * One leadership of this node, from its fence to its end.
+ *
+ * Everything that it awaits is tied to it: {@link end} aborts its calls and its pauses, and whatever comes late
+ * changes nothing. Nobody waits for extensions in flight before the next leadership begins: they are of an epoch
+ * that the next fence ends, and nobody is told of them.
  */
 export class LeadershipLife {
   readonly epoch: Epoch;
-  readonly counters: LifeCounters = { extensions: 0, retries: 0 };
   readonly #options: LeadershipLifeOptions;
   readonly #ending = new AbortController();
+  readonly #calls: LeadershipCalls;
+  #priorMs: number | undefined;
   #allocator: WindowAllocator | undefined;
-  /** The highest value that this life has asked consensus for; an answer above it comes from nobody that may exist. */
-  #askedMs = 0;
   #isExtending = false;
+  #isClockDoubted = false;
 
   constructor(options: LeadershipLifeOptions) {
+    const { driver, epoch, known } = options;
     this.#options = options;
-    this.epoch = options.epoch;
+    this.epoch = epoch;
+    this.#calls = new LeadershipCalls({ driver, epoch, known, signal: this.#ending.signal });
   }
 
-  get isServing(): boolean {
-    return this.#allocator !== undefined && !this.#ending.signal.aborted;
+  /** The window that it serves from; undefined before its fence has been passed. */
+  get window(): Window | undefined {
+    return this.#allocator?.window;
   }
 
-  /** The window's end in ms, once it is there. */
-  get limitMs(): number | undefined {
-    return this.#allocator?.window.limitMs;
+  /** What the next life is to know. */
+  get known(): HighWaterKnowledge {
+    return this.#calls.known;
   }
 
   /** Whether the leadership may serve in this very turn. */
@@ -69,9 +66,9 @@ export class LeadershipLife {
     return !this.#ending.signal.aborted && this.#options.lease.isValid();
   }
 
-  /** Begins with the fence. Never rejects. */
-  async run(): Promise<void> {
-    await this.#untilDone('fence', () => this.#fence());
+  /** Passes the fence, however long that takes. Never rejects. */
+  run(): Promise<void> {
+    return this.#retry('fence', () => this.#fence());
   }
 
   /** Nothing is granted, asked or told any more. Idempotent. */
@@ -79,117 +76,97 @@ export class LeadershipLife {
     this.#ending.abort(new TsoracleError('closed', 'this leadership has ended'));
   }
 
-  /** Grants out of the window, and has it extended when it needs to be; undefined if it is exhausted. Only while serving. */
-  grant(count: number): TimestampRange | undefined {
-    const nowMs = this.#options.clock.wallMs();
-    const range = this.#allocator?.grant(nowMs, count);
-    this.#extendIfNeeded(nowMs);
-    return range;
+  /**
+   * Grants out of the window, and has it extended if that is due. The caller has asked the lease in this turn.
+   * @param count a valid count.
+   * @param sinceMs what the wall clock showed when the grant was asked for. Default: now.
+   * @returns undefined if the window is exhausted, and if this life has ended over that: no time is left.
+   */
+  grant(count: number, sinceMs?: number): TimestampRange | undefined {
+    const allocator = this.#allocator;
+    if (allocator === undefined || this.#ending.signal.aborted) return undefined;
+    try {
+      const range = allocator.grant(count, this.#wallMs(), sinceMs);
+      this.#extendIfDue(allocator);
+      return range;
+    } catch (error) {
+      this.#fail(error);
+      return undefined;
+    }
   }
 
   /**
-   * Fails over: everything below the new window may have been granted by earlier leaderships. The driver's load is linearizable and its persist
-   * fences earlier epochs, so no earlier leadership can be told of an advance beyond what was loaded here.
+   * Whatever earlier leaderships can have granted lies at or below what is loaded here: the load is linearizable, and
+   * no advance that takes effect after it is acknowledged to an earlier leadership any more. Hence it is loaded once;
+   * loading again for each attempt would go past this life's own lost attempts, and run away from the clock.
    */
   async #fence(): Promise<void> {
-    const { clock, driver, tuning } = this.#options;
-    const { signal } = this.#ending;
-    const priorMs = await driver.loadHighWater({ signal });
-    signal.throwIfAborted();
-    const floorMs = Math.max(priorMs + 1, plausibleMs(clock.wallMs()) ?? 0);
+    const { count, onServing, tuning } = this.#options;
+    this.#priorMs ??= await this.#calls.load();
+    const floorMs = Math.max(this.#priorMs + 1, believedMs(this.#wallMs()) ?? 0);
     if (floorMs > PHYSICAL_MS_MAX) throw timeExhausted();
-    const limitMs = await this.#persist(Math.min(floorMs + tuning.failoverAdvanceMs, PHYSICAL_MS_MAX));
-    this.#allocator = new WindowAllocator({ floorMs, limitMs });
-    this.#options.onWindow();
-    this.#extendIfNeeded(clock.wallMs());
+    const limitMs = await this.#calls.persist(Math.min(floorMs + tuning.failoverAdvanceMs, PHYSICAL_MS_MAX));
+    const { windowAheadMs } = tuning;
+    this.#allocator = new WindowAllocator({ epoch: this.epoch, floorMs, limitMs, windowAheadMs });
+    count('fences');
+    onServing();
   }
 
   /** One extension at a time, ahead of need; grants go on meanwhile. */
-  #extendIfNeeded(nowMs: number): void {
+  #extendIfDue(allocator: WindowAllocator): void {
     if (this.#isExtending || this.#ending.signal.aborted) return;
-    try {
-      if (this.#allocator?.extensionNeeded(nowMs, this.#options.tuning.windowAheadMs) === undefined) return;
-    } catch (error) {
-      this.#fail(error);
-      return;
-    }
+    if (allocator.prepareExtension(this.#wallMs()) === undefined) return;
     this.#isExtending = true;
-    void this.#untilDone('extension', () => this.#extend()).then(() => {
+    void this.#retry('extension', () => this.#extend(allocator)).then(() => {
       this.#isExtending = false;
-      // Grants that have waited may have used up at once what has just been added.
-      this.#extendIfNeeded(this.#options.clock.wallMs());
+      // The clock, or grants that have waited, may have used up at once what has just been added.
+      this.#extendIfDue(allocator);
     });
   }
 
-  async #extend(): Promise<void> {
-    const allocator = this.#allocator;
-    // Asked anew at each attempt: time has passed since the last one.
-    const limitMs = allocator?.extensionNeeded(
-      this.#options.clock.wallMs(),
-      this.#options.tuning.windowAheadMs,
-    );
-    if (allocator === undefined || limitMs === undefined) return;
-    allocator.extend(await this.#persist(limitMs));
-    this.counters.extensions += 1;
-    this.#options.onWindow();
+  async #extend(allocator: WindowAllocator): Promise<void> {
+    // Prepared anew at each attempt: time has passed since the last one.
+    const extension = allocator.prepareExtension(this.#wallMs());
+    if (extension === undefined) return;
+    await this.#calls.persist(extension.limitMs);
+    if (!allocator.commit(extension)) return;
+    this.#options.count('extensions');
+    this.#options.onExtended(extension.limitMs);
   }
 
-  /** Makes the high-water durable up to `atLeastMs`, or to what was asked for before if that is more, and returns it. */
-  async #persist(atLeastMs: number): Promise<number> {
-    const { driver } = this.#options;
-    const { signal } = this.#ending;
-    // An earlier attempt whose answer was lost may still take effect, and its value be answered here.
-    const askedMs = Math.max(atLeastMs, this.#askedMs);
-    this.#askedMs = askedMs;
-    const actualMs = await driver.persistHighWater(askedMs, this.epoch, { signal });
-    signal.throwIfAborted();
-    if (actualMs !== askedMs) {
-      throw new TsoracleError(
-        'violation',
-        `the high-water is ${actualMs} although this leadership, the only one at its epoch, has asked for ${askedMs} at most`,
+  async #retry(what: string, attempt: () => Promise<void>): Promise<void> {
+    const { clock, count, logger, random, tuning } = this.#options;
+    try {
+      await retryTransient(attempt, {
+        clock,
+        random,
+        signal: this.#ending.signal,
+        ...tuning,
+        onRetry: (error, failures) => {
+          count('retries');
+          logger.warn({ error, failures, epoch: this.epoch }, `the ${what} is tried again`);
+        },
+      });
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #wallMs(): number {
+    const wallMs = this.#options.clock.wallMs();
+    if (!this.#isClockDoubted && believedMs(wallMs) === undefined) {
+      this.#isClockDoubted = true;
+      this.#options.logger.error(
+        { wallMs },
+        'the wall clock cannot be believed: timestamps go on without it',
       );
     }
-    return askedMs;
-  }
-
-  /** Repeats `attempt` until it succeeds or this life ends: a leadership retries for as long as it lasts. */
-  async #untilDone(what: string, attempt: () => Promise<void>): Promise<void> {
-    const { signal } = this.#ending;
-    for (let failures = 0; !signal.aborted; failures++) {
-      try {
-        await attempt();
-        return;
-      } catch (error) {
-        if (signal.aborted) return;
-        if (!ConsensusError.is(error, 'transient')) {
-          this.#fail(error);
-          return;
-        }
-        this.counters.retries += 1;
-        this.#options.logger.warn({ error, failures }, `the ${what} is tried again`);
-        await this.#pause(failures);
-      }
-    }
-  }
-
-  async #pause(failures: number): Promise<void> {
-    const { clock, random, tuning } = this.#options;
-    const pauseMs = Math.min(tuning.retryMaxMs, tuning.retryMinMs * 2 ** Math.min(failures, 16));
-    // The only way that this wait rejects is the end of this life, which the caller looks at.
-    await delay(clock, pauseMs * (0.5 + random.nextFloat() / 2), this.#ending.signal).catch(() => undefined);
+    return wallMs;
   }
 
   #fail(error: unknown): void {
     if (this.#ending.signal.aborted) return;
     this.end();
-    const hasLost = ConsensusError.is(error, 'not_leader') || ConsensusError.is(error, 'fenced');
-    this.#options.onEnd(
-      hasLost
-        ? { kind: 'steppedDown' }
-        : {
-            kind: 'failed',
-            error: error instanceof Error ? error : new Error(String(error), { cause: error }),
-          },
-    );
+    this.#options.onEnd(lifeEndOf(error));
   }
 }

@@ -1,121 +1,81 @@
-import { EventEmitter } from 'eventemitter3';
-import type { Epoch, LeaderState, LeadershipStream } from '../consensus/index.js';
-import { parseInput, unreachable } from '../errors/index.js';
+import type { EventEmitter } from 'eventemitter3';
+import type { LeaderState, LeadershipStream } from '../consensus/index.js';
+import { InvalidInputError, parseInput, unreachable } from '../errors/index.js';
 import {
   type Clock,
-  type Deferred,
-  deferWithDeadline,
-  emitGuarded,
   type Logger,
   type Random,
   silentLogger,
   systemClock,
   systemRandom,
 } from '../runtime/index.js';
-import { LeadershipLife, type LifeEnd } from './leadership-life.js';
-import { type KnownLeader, OracleError } from './oracle-error.js';
-import { type OracleOptions, type OracleTuning, oracleTuningSchema } from './oracle-options.js';
-import { assertCount, type TimestampRange } from './window-allocator.js';
-
-/** Timestamps granted by one leadership, all at one `physicalMs`. */
-export interface Grant extends TimestampRange {
-  readonly epoch: Epoch;
-}
-
-/** What an oracle is doing. */
-export type OracleState =
-  /** Grants out of a window that reaches up to `limitMs`, as long as the lease is valid. */
-  | { readonly role: 'serving'; readonly epoch: Epoch; readonly limitMs: number }
-  /** Leads, and is making its first window durable. */
-  | { readonly role: 'fencing'; readonly epoch: Epoch }
-  | { readonly role: 'follower'; readonly leader: KnownLeader }
-  | { readonly role: 'unknown' }
-  /** Will never serve again. */
-  | { readonly role: 'failed'; readonly error: Error }
-  | { readonly role: 'closed' };
-
-/** Why nothing was granted in this turn. */
-export type GrantRefusal =
-  /** This node does not lead. */
-  | { readonly kind: 'notLeader'; readonly leader: KnownLeader | undefined }
-  /** The fence, or an extension that the window has run out before, is under way: soon. */
-  | { readonly kind: 'notReady' }
-  /** This node leads, as far as it knows, but must not serve at this moment. */
-  | { readonly kind: 'noLease' }
-  | { readonly kind: 'failed'; readonly error: Error }
-  | { readonly kind: 'closed' };
-
-/** The outcome of {@link Oracle.tryGrant}. */
-export type GrantResult =
-  | { readonly ok: true; readonly grant: Grant }
-  | { readonly ok: false; readonly refusal: GrantRefusal };
-
-/** Bounds for one grant. */
-export interface GrantOptions {
-  /** Ends the wait with `signal.reason`. */
-  readonly signal?: AbortSignal | undefined;
-  /** How long the grant may wait for the fence or an extension, in ms. Default: the oracle's `callTimeoutMs`. */
-  readonly timeoutMs?: number | undefined;
-}
-
-/** What an oracle has counted since it was started. */
-export interface OracleCounters {
-  readonly grants: number;
-  readonly timestamps: number;
-  /** Leaderships that have begun. */
-  readonly leaderships: number;
-  readonly extensions: number;
-  /** Consensus calls that were repeated after a transient error. */
-  readonly retries: number;
-}
-
-/** A read-only picture of an oracle. */
-export interface OracleStatus {
-  readonly state: OracleState;
-  /** Grants that wait for the fence or an extension. */
-  readonly waitingGrants: number;
-  readonly counters: OracleCounters;
-}
-
-/** What an oracle tells, after its state has changed. */
-export interface OracleEvents {
-  readonly state: (state: OracleState) => void;
-}
-
-interface WaitingGrant {
-  readonly count: number;
-  readonly deferred: Deferred<Grant>;
-}
+import { type Grant, type GrantOptions, type GrantRefusal, type GrantResult, refusalError } from './grant.js';
+import { LeadershipLife } from './leadership-life.js';
+import type { LifeEnd } from './life-end.js';
+import { type OracleEvents, OracleEventTeller } from './oracle-events.js';
+import {
+  GRANT_TIMEOUT_MS_MAX,
+  type OracleOptions,
+  type OracleTuning,
+  oracleTuningSchema,
+} from './oracle-options.js';
+import { type IdleState, isSameState, type OracleState, type OracleStatus } from './oracle-state.js';
+import { WaitingGrants } from './waiting-grants.js';
+import { assertCount } from './window-allocator.js';
 
 /**
- * A timestamp oracle over any `ConsensusDriver`: grants strictly increasing timestamps from memory, out of windows whose end is durable
- * before they are used.
+ * A timestamp oracle over any `ConsensusDriver`: grants strictly increasing timestamps from memory, out of windows
+ * whose end is durable before they are used.
  *
- * **The promise.** Across all nodes, failovers, partitions and jumps of clocks, a timestamp granted to a call that began after another timestamp
- * was received is greater than it; no timestamp is granted twice.
+ * **The promise.** Across all nodes, failovers, partitions and jumps of clocks, a timestamp granted to a call that
+ * began after another timestamp was received is greater than it; no timestamp is granted twice.
  *
- * **How far timestamps run ahead of the clock.** By at most `windowAheadMs` in steady state. Each failover begins one ms above the window of the leadership
- * before, of whatever is unused of it: k failovers within T ms leave the timestamps at most `(k + 1) * (windowAheadMs + 1) - T` ms ahead, and the
- * lead shrinks again as time passes. A wall clock that was ahead is followed: timestamps wait for it to be caught up, and never go back.
+ * **Failover.** A new leader grants nothing until it has passed its fence: it loads the high-water, begins one ms
+ * above it or at its clock, whichever is later, and has the end of its first window made durable. Grants wait for
+ * that, within their deadlines. It retries transient errors as long as it leads.
+ *
+ * **Behind the clock.** A timestamp is not below what this node's wall clock showed when it was asked for (or shows
+ * now, if it was stepped back meanwhile). A window that the clock has left behind is therefore used up, and the next
+ * grant waits for consensus; as long as a grant comes in every half window, the window is extended in time and none
+ * waits.
+ *
+ * **Ahead of the clock.** A window reaches `windowAheadMs` beyond the clock, and a failover begins above it,
+ * whatever of it is unused. So after k failovers at once windows reach at most
+ * `windowAheadMs + k * (failoverAdvanceMs + 1)` ms beyond the clock, and each ms that passes takes one off that: a
+ * window is not extended before its first half is used up. (More than 2^18 timestamps asked for at one ms take the
+ * next ms early, and may have a window extended early.) A wall clock that was ahead is followed: timestamps go on
+ * from there, and never back. Times past `BELIEVED_WALL_MS_MAX` are not followed.
+ *
+ * **Failure.** A permanent error, an answer that no correct driver gives (`violation`) and the end of time
+ * (`time_exhausted`) end it for good: state `failed`, and every grant rejects with `permanent`. Close the driver then:
+ * as long as this node leads, no other one serves.
  */
 export class Oracle implements AsyncDisposable {
-  /** Typed events; see {@link OracleEvents}. A listener that throws is logged, and disturbs nobody. */
-  readonly events = new EventEmitter<OracleEvents>();
   readonly #options: OracleOptions;
   readonly #tuning: OracleTuning;
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #logger: Logger;
+  readonly #events: OracleEventTeller;
+  readonly #waiting: WaitingGrants;
   readonly #stream: LeadershipStream;
   readonly #watching: Promise<void>;
+  /** The leadership of this node, from its fence on. */
   #life: LeadershipLife | undefined;
-  #role: Exclude<OracleState, { role: 'serving' | 'fencing' }> = { role: 'unknown' };
-  #waiting: WaitingGrant[] = [];
-  #grants = 0;
-  #timestamps = 0;
-  #leaderships = 0;
-  #pastExtensions = 0;
-  #pastRetries = 0;
+  /** The state while there is no life. */
+  #idle: IdleState = { role: 'unknown' };
+  #told: OracleState | undefined;
+  /** What the life before has known. */
+  #known: LeadershipLife['known'] | undefined;
+  readonly #counters = {
+    grants: 0,
+    timestamps: 0,
+    waits: 0,
+    leaderships: 0,
+    fences: 0,
+    extensions: 0,
+    retries: 0,
+  };
 
   private constructor(options: OracleOptions, tuning: OracleTuning) {
     this.#options = options;
@@ -123,38 +83,47 @@ export class Oracle implements AsyncDisposable {
     this.#clock = options.clock ?? systemClock;
     this.#random = options.random ?? systemRandom;
     this.#logger = options.logger ?? silentLogger;
+    this.#events = new OracleEventTeller((error) => this.#logger.error({ error }, 'a listener has failed'));
+    this.#waiting = new WaitingGrants(this.#clock, tuning.maxWaitingGrants);
     this.#stream = options.driver.leadershipEvents();
     this.#watching = this.#watch();
   }
 
   /**
-   * Starts to follow the driver's leadership. It takes the driver's only leadership stream.
-   * @throws {InvalidInputError} for tuning out of range.
+   * Starts to follow the driver's leadership. It takes the driver's only leadership stream; if that is taken already,
+   * the oracle fails at once (state `failed`).
+   * @throws {InvalidInputError} for an option that is unknown or out of range.
    */
   static start(options: OracleOptions): Oracle {
-    const { driver: _driver, clock: _clock, random: _random, logger: _logger, ...tuning } = options;
+    const { driver, clock: _clock, random: _random, logger: _logger, ...tuning } = options;
+    if (typeof driver?.leadershipEvents !== 'function') {
+      throw new InvalidInputError('oracle options.driver', driver, 'must be a ConsensusDriver');
+    }
     return new Oracle(options, parseInput(oracleTuningSchema, tuning, 'oracle options'));
+  }
+
+  /**
+   * Tells changes. A listener that throws is logged and disturbs nobody; one that calls the oracle may do so, and
+   * every listener is told of events in the order in which they have happened.
+   */
+  get events(): EventEmitter<OracleEvents> {
+    return this.#events.emitter;
   }
 
   state(): OracleState {
     const life = this.#life;
-    if (life === undefined) return this.#role;
-    return life.limitMs === undefined
-      ? { role: 'fencing', epoch: life.epoch }
-      : { role: 'serving', epoch: life.epoch, limitMs: life.limitMs };
+    if (life === undefined) return this.#idle;
+    const { epoch, window } = life;
+    return window === undefined
+      ? { role: 'fencing', epoch }
+      : { role: 'serving', epoch, limitMs: window.limitMs };
   }
 
   status(): OracleStatus {
     return {
       state: this.state(),
-      waitingGrants: this.#waiting.length,
-      counters: {
-        grants: this.#grants,
-        timestamps: this.#timestamps,
-        leaderships: this.#leaderships,
-        extensions: this.#pastExtensions + (this.#life?.counters.extensions ?? 0),
-        retries: this.#pastRetries + (this.#life?.counters.retries ?? 0),
-      },
+      waitingGrants: this.#waiting.size,
+      counters: { ...this.#counters },
     };
   }
 
@@ -164,59 +133,74 @@ export class Oracle implements AsyncDisposable {
    */
   tryGrant(count: number): GrantResult {
     assertCount(count);
-    const life = this.#life;
-    if (life === undefined) return { ok: false, refusal: this.#refusal() };
-    if (!life.isServing) return { ok: false, refusal: { kind: 'notReady' } };
-    if (!life.hasLease()) return { ok: false, refusal: { kind: 'noLease' } };
-    const range = life.grant(count);
-    if (range === undefined)
-      return { ok: false, refusal: this.#life === life ? { kind: 'notReady' } : this.#refusal() };
-    this.#grants += 1;
-    this.#timestamps += count;
-    return { ok: true, grant: { ...range, epoch: life.epoch } };
+    return this.#tryGrant(count);
   }
 
   /**
-   * As {@link tryGrant}, but waits while the fence or an extension is under way: not beyond the loss of the leadership, the deadline or the
-   * signal.
+   * As {@link tryGrant}, but waits while the fence or an extension is under way: not beyond the moment in which this
+   * node does not lead, the deadline or the signal. Grants that wait are served in the order of their calls.
    *
-   * Rejects with an {@link OracleError}; with an `InvalidInputError` unless `count` is a whole number within [1, 262144].
+   * Rejects with an {@link OracleError}; with an `InvalidInputError` unless `count` is a whole number within
+   * [1, 262144] and `timeoutMs` within [1, 3,600,000].
    */
-  async grant(
-    count: number,
-    { signal, timeoutMs = this.#tuning.callTimeoutMs }: GrantOptions = {},
-  ): Promise<Grant> {
+  async grant(count: number, { signal, timeoutMs }: GrantOptions = {}): Promise<Grant> {
+    if (timeoutMs !== undefined) assertTimeout(timeoutMs);
     signal?.throwIfAborted();
     const result = this.tryGrant(count);
     if (result.ok) return result.grant;
-    if (result.refusal.kind !== 'notReady') throw errorOf(result.refusal);
-    if (this.#waiting.length >= this.#tuning.maxWaitingGrants) {
-      throw new OracleError('transient', `${this.#waiting.length} grants wait for a window already`);
-    }
-    const deferred = deferWithDeadline<Grant>({
-      clock: this.#clock,
-      timeoutMs,
-      signal,
-      onTimeout: () => new OracleError('transient', `no window was ready within ${timeoutMs} ms`),
-    });
-    const waiting = { count, deferred };
-    this.#waiting.push(waiting);
-    try {
-      return await deferred.promise;
-    } finally {
-      this.#waiting = this.#waiting.filter((other) => other !== waiting);
-    }
+    if (result.refusal.kind !== 'notReady') throw refusalError(result.refusal);
+    this.#counters.waits += 1;
+    return await this.#waiting.wait(
+      { count, sinceMs: this.#clock.wallMs() },
+      { signal, timeoutMs: timeoutMs ?? this.#tuning.callTimeoutMs },
+    );
   }
 
-  /** Ends the leadership stream and all waits (code `closed`); the driver stays open. Idempotent; it never rejects. */
+  /**
+   * Ends serving in this turn, and with it all waits (code `closed`); then releases the leadership stream. The driver
+   * stays open. Idempotent; it never rejects.
+   */
   async close(): Promise<void> {
-    this.#finish({ role: 'closed' });
-    await this.#stream.return();
+    if (this.#idle.role !== 'closed') this.#becomeIdle({ role: 'closed' });
+    try {
+      await this.#stream.return();
+    } catch (error) {
+      this.#logger.warn({ error }, 'the leadership stream was not released');
+    }
     await this.#watching;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  #tryGrant(count: number, sinceMs?: number): GrantResult {
+    const life = this.#life;
+    if (life === undefined) return refused(this.#idleRefusal());
+    if (life.window === undefined) return refused({ kind: 'notReady' });
+    // No await between this and the grant: a lease that has been valid says nothing.
+    if (!life.hasLease()) return refused({ kind: 'noLease' });
+    const range = life.grant(count, sinceMs);
+    if (range === undefined) return refused(this.#life === life ? { kind: 'notReady' } : this.#idleRefusal());
+    this.#counters.grants += 1;
+    this.#counters.timestamps += count;
+    return { ok: true, grant: { ...range, epoch: life.epoch } };
+  }
+
+  #idleRefusal(): GrantRefusal {
+    const state = this.#idle;
+    switch (state.role) {
+      case 'follower':
+        return { kind: 'notLeader', leader: state.leader };
+      case 'unknown':
+        return { kind: 'notLeader', leader: undefined };
+      case 'failed':
+        return { kind: 'failed', error: state.error };
+      case 'closed':
+        return { kind: 'closed' };
+      default:
+        return unreachable(state);
+    }
   }
 
   /** Follows the stream to its end. However it ends, nothing is granted afterwards. Never rejects. */
@@ -230,117 +214,117 @@ export class Oracle implements AsyncDisposable {
   }
 
   #onLeaderState(state: LeaderState): void {
-    if (this.#role.role === 'closed' || this.#role.role === 'failed') return;
-    if (state.role === 'leader' && this.#life?.epoch === state.epoch) return;
-    this.#endLife();
+    if (this.#hasFinished()) return;
     switch (state.role) {
       case 'leader':
-        this.#role = { role: 'unknown' };
+        if (this.#life?.epoch === state.epoch) return;
         this.#beginLife(state);
-        break;
+        return;
       case 'follower':
-        this.#role = { role: 'follower', leader: state.leader };
-        break;
+        this.#becomeIdle({ role: 'follower', leader: state.leader });
+        return;
       case 'unknown':
-        this.#role = { role: 'unknown' };
-        break;
+        this.#becomeIdle({ role: 'unknown' });
+        return;
       default:
         unreachable(state);
     }
-    this.#changed();
   }
 
   #beginLife({ epoch, lease }: LeaderState & { readonly role: 'leader' }): void {
-    this.#leaderships += 1;
-    const { driver } = this.#options;
+    this.#endLife();
     const life: LeadershipLife = new LeadershipLife({
       epoch,
       lease,
-      driver,
+      driver: this.#options.driver,
       clock: this.#clock,
       random: this.#random,
       logger: this.#logger,
       tuning: this.#tuning,
-      onWindow: () => this.#changed(),
-      onEnd: (end) => this.#onLifeEnd(life, end),
+      known: this.#known,
+      count: (what) => {
+        this.#counters[what] += 1;
+      },
+      onServing: () => this.#changed(),
+      onExtended: (limitMs) => this.#extended(limitMs),
+      onEnd: (end) => this.#onLifeEnd(end),
     });
     this.#life = life;
+    this.#idle = { role: 'unknown' };
+    this.#counters.leaderships += 1;
+    this.#changed();
     void life.run();
   }
 
-  #onLifeEnd(life: LeadershipLife, end: LifeEnd): void {
-    if (this.#life !== life) return;
-    if (end.kind === 'failed') {
-      this.#logger.error({ error: end.error }, 'the oracle has failed and will not serve again');
-      this.#finish({ role: 'failed', error: end.error });
-      return;
+  #extended(limitMs: number): void {
+    this.#serveWaiting();
+    if (this.#life !== undefined) this.#events.tell('extended', { epoch: this.#life.epoch, limitMs });
+  }
+
+  /** Told by the present life only: one that was ended tells nothing. */
+  #onLifeEnd(end: LifeEnd): void {
+    switch (end.kind) {
+      case 'steppedDown':
+        this.#becomeIdle({ role: 'unknown' });
+        return;
+      case 'driverClosed':
+        this.#finish({ role: 'closed' });
+        return;
+      case 'failed':
+        this.#finish({ role: 'failed', error: asError(end.error) });
+        return;
+      default:
+        unreachable(end);
     }
-    this.#endLife();
-    this.#role = { role: 'unknown' };
-    this.#changed();
   }
 
   #endLife(): void {
-    const life = this.#life;
-    if (life === undefined) return;
+    if (this.#life === undefined) return;
+    this.#known = this.#life.known;
+    this.#life.end();
     this.#life = undefined;
-    this.#pastExtensions += life.counters.extensions;
-    this.#pastRetries += life.counters.retries;
-    life.end();
   }
 
-  #finish(role: Extract<OracleState, { role: 'closed' | 'failed' }>): void {
-    if (this.#role.role === 'closed') return;
+  #becomeIdle(state: IdleState): void {
     this.#endLife();
-    this.#role = role;
+    this.#idle = state;
     this.#changed();
   }
 
-  #refusal(): GrantRefusal {
-    const role = this.#role;
-    switch (role.role) {
-      case 'follower':
-        return { kind: 'notLeader', leader: role.leader };
-      case 'unknown':
-        return { kind: 'notLeader', leader: undefined };
-      case 'failed':
-        return { kind: 'failed', error: role.error };
-      case 'closed':
-        return { kind: 'closed' };
-      default:
-        return unreachable(role);
+  #hasFinished(): boolean {
+    return this.#idle.role === 'failed' || this.#idle.role === 'closed';
+  }
+
+  /** Ends serving for good. A failure stays visible until the oracle itself is closed. */
+  #finish(state: IdleState & { readonly role: 'failed' | 'closed' }): void {
+    if (this.#hasFinished()) return;
+    if (state.role === 'failed') {
+      this.#logger.error({ error: state.error }, 'the oracle has failed and will not serve again');
     }
+    this.#becomeIdle(state);
   }
 
   /** Serves what waits as far as it can be, then tells. */
   #changed(): void {
-    for (const { count, deferred } of [...this.#waiting]) {
-      if (deferred.settled) continue;
-      const result = this.tryGrant(count);
-      if (result.ok) deferred.resolve(result.grant);
-      else if (result.refusal.kind !== 'notReady') deferred.reject(errorOf(result.refusal));
-    }
-    emitGuarded(this.events, 'state', [this.state()], (error) => {
-      this.#logger.error({ error }, 'a listener has failed');
-    });
+    this.#serveWaiting();
+    const state = this.state();
+    if (this.#told !== undefined && isSameState(state, this.#told)) return;
+    this.#told = state;
+    this.#events.tell('state', state);
+  }
+
+  #serveWaiting(): void {
+    this.#waiting.serve(({ count, sinceMs }) => this.#tryGrant(count, sinceMs));
   }
 }
 
-function errorOf(refusal: Exclude<GrantRefusal, { kind: 'notReady' }>): OracleError {
-  switch (refusal.kind) {
-    case 'notLeader':
-      return new OracleError('not_leader', 'this node does not lead', { leader: refusal.leader });
-    case 'noLease':
-      return new OracleError('transient', 'this node holds no valid lease at this moment');
-    case 'failed':
-      return new OracleError('permanent', `this oracle has failed: ${refusal.error.message}`, {
-        cause: refusal.error,
-      });
-    case 'closed':
-      return new OracleError('closed', 'this oracle has been closed');
-    default:
-      return unreachable(refusal);
-  }
+function refused(refusal: GrantRefusal): GrantResult {
+  return { ok: false, refusal };
+}
+
+function assertTimeout(timeoutMs: number): void {
+  if (timeoutMs >= 1 && timeoutMs <= GRANT_TIMEOUT_MS_MAX) return;
+  throw new InvalidInputError('timeoutMs', timeoutMs, `must be within [1, ${GRANT_TIMEOUT_MS_MAX}]`);
 }
 
 function asError(error: unknown): Error {

@@ -1,6 +1,7 @@
-import { PHYSICAL_MS_MAX } from '../consensus/index.js';
+import { type Epoch, PHYSICAL_MS_MAX } from '../consensus/index.js';
 import { InvalidInputError, TsoracleError } from '../errors/index.js';
 import { LOGICAL_COUNT } from './timestamp.js';
+import { believedMs } from './wall-time.js';
 
 /** A run of timestamps, all at one `physicalMs`: `logicalStart` up to `logicalStart + count - 1`. */
 export interface TimestampRange {
@@ -9,37 +10,73 @@ export interface TimestampRange {
   readonly count: number;
 }
 
-/** The window of one leadership, both ends inclusive, in ms. */
+/** The window of one leadership, in ms, both ends inclusive: timestamps at `limitMs` are granted too. */
 export interface Window {
   /** Above everything that any earlier leadership can have granted. */
   readonly floorMs: number;
-  /** Durable: a later leadership begins above it. */
+  /** Durable as the high-water before the first timestamp of the window is granted. */
+  readonly limitMs: number;
+}
+
+/** What an allocator is made of. */
+export interface WindowAllocatorOptions extends Window {
+  /** The leadership that the window belongs to. */
+  readonly epoch: Epoch;
+  /** How far an extension reaches beyond the clock, in ms: a whole number from 1. */
+  readonly windowAheadMs: number;
+}
+
+/**
+ * The wish for a wider window. It stands for itself: only the allocator that made it takes it back, and only the
+ * latest one that it made.
+ */
+export interface WindowExtension {
+  readonly epoch: Epoch;
+  /** What is to be made durable as the high-water. */
   readonly limitMs: number;
 }
 
 /**
- * Grants timestamps out of the window of one leadership: pure, synchronous, plain numbers.
+ * Grants timestamps out of the window of one leadership: pure, synchronous, plain numbers. It lives as long as
+ * that leadership does; the next one begins with an allocator of its own.
  *
- * 1. Every range lies strictly above every range granted before.
- * 2. Every range lies within `[floorMs, limitMs]`. A later leadership's floor is above this one's limit, so windows of different
- *    leaderships are disjoint, whatever the clocks say.
- * 3. `limitMs` never falls.
+ * 1. Every range lies strictly above every range granted before, and all of it at one ms.
+ * 2. Every range lies within `[floorMs, limitMs]`.
+ * 3. `limitMs` never falls, and rises only by {@link commit} of the extension prepared last.
+ * 4. `physicalMs` is not below what the wall clock showed when the grant was asked for, or shows when it is granted
+ *    if it was stepped back meanwhile; as far as the clock can be believed.
+ *
+ * **Why windows of different leaderships are disjoint.** A leadership seeds its allocator with a floor of
+ * `max(prior + 1, now)`, where `prior` is the high-water that it has loaded. An earlier leadership grants only up
+ * to a limit that it was told is durable. Such an advance took effect while that leadership still led, so before
+ * the load, and the load reflects it: `prior >= limit`. Both ends are inclusive, hence the `+ 1`. Clocks have no
+ * part in this.
  */
 export class WindowAllocator {
+  readonly #epoch: Epoch;
+  readonly #windowAheadMs: number;
   readonly #floorMs: number;
   #limitMs: number;
+  /** An extension is due once the clock, or the last grant, is here. */
+  #renewalMs: number;
+  #prepared: (WindowExtension & { readonly renewalMs: number }) | undefined;
   #lastMs: number;
   /** The next free place in `#lastMs`. */
   #nextLogical = 0;
 
-  /** @throws {InvalidInputError} unless `0 <= floorMs <= limitMs <= 2^46 - 1`, whole numbers. */
-  constructor({ floorMs, limitMs }: Window) {
-    if (!Number.isSafeInteger(floorMs) || floorMs < 0) {
-      throw new InvalidInputError('floorMs', floorMs, 'must be a whole number from 0');
-    }
-    assertLimit(limitMs, floorMs);
+  /**
+   * @throws {InvalidInputError} unless `0 <= floorMs <= limitMs <= 2^46 - 1`, whole numbers, and `windowAheadMs`
+   * is one from 1.
+   */
+  constructor({ epoch, floorMs, limitMs, windowAheadMs }: WindowAllocatorOptions) {
+    assertWithin('floorMs', floorMs, 0, PHYSICAL_MS_MAX);
+    assertWithin('limitMs', limitMs, floorMs, PHYSICAL_MS_MAX);
+    assertWithin('windowAheadMs', windowAheadMs, 1, PHYSICAL_MS_MAX);
+    this.#epoch = epoch;
+    this.#windowAheadMs = windowAheadMs;
     this.#floorMs = floorMs;
     this.#limitMs = limitMs;
+    this.#renewalMs = halfWay(floorMs, limitMs);
     this.#lastMs = floorMs;
   }
 
@@ -49,18 +86,27 @@ export class WindowAllocator {
   }
 
   /**
-   * Grants `count` timestamps at the ms that the clock shows, as far as the window reaches: at the last one granted from if the clock is
-   * behind it, at the end of the window if the clock is beyond.
-   * @param nowMs what the wall clock shows; anything that is no possible physical time is taken for a clock that stands still.
-   * @returns undefined if the window is exhausted.
-   * @throws {InvalidInputError} unless `count` is a whole number within [1, 2^18]; nothing is granted then.
+   * Grants `count` timestamps at the ms that the clock shows; at the ms of the last grant, or the floor, if the
+   * clock is behind that. What does not fit into the rest of that ms goes to the next one.
+   *
+   * A clock that has left the window behind exhausts it, rather than being given old timestamps. A grant that has
+   * waited for an extension meanwhile may be given any ms from `sinceMs` on, so that a window which was extended
+   * too slowly for the clock still serves it.
+   * @param count how many, within [1, 2^18].
+   * @param nowMs what the wall clock shows; a time that cannot be believed is taken for a clock that stands still.
+   * @param sinceMs what the wall clock showed when the grant was asked for. Default: `nowMs`.
+   * @returns undefined if the window is exhausted; {@link prepareExtension} then gives an extension.
+   * @throws {InvalidInputError} for a count out of range; nothing is granted then.
+   * @throws {TsoracleError} with code `time_exhausted` if it does not fit into the last ms that a timestamp can
+   * carry: it never will.
    */
-  grant(nowMs: number, count: number): TimestampRange | undefined {
+  grant(count: number, nowMs: number, sinceMs: number = nowMs): TimestampRange | undefined {
     assertCount(count);
-    const clockMs = Math.min(plausibleMs(nowMs) ?? 0, this.#limitMs);
+    const clockMs = this.#servingMs(nowMs, sinceMs);
     let physicalMs = Math.max(this.#lastMs, clockMs);
     let logicalStart = physicalMs === this.#lastMs ? this.#nextLogical : 0;
     if (logicalStart + count > LOGICAL_COUNT) {
+      if (physicalMs === PHYSICAL_MS_MAX) throw timeExhausted();
       physicalMs += 1;
       logicalStart = 0;
     }
@@ -71,24 +117,41 @@ export class WindowAllocator {
   }
 
   /**
-   * The limit that the window should be extended to, so that it reaches `aheadMs` beyond the clock, or beyond the last grant if that is
-   * later; undefined while at least half of that is left.
-   * @throws {TsoracleError} with code `time_exhausted` if the window has reached the last ms that a timestamp can carry, and less than half of
-   * `aheadMs` is left of it, and no timestamp is left at all.
+   * The extension that is due now: once half of the window is used up, by the clock or by grants, one that
+   * reaches `windowAheadMs` beyond the clock, or beyond the last grant if that is later. It replaces the one
+   * prepared before; its limit is at least as high.
+   * @returns undefined while none is due, and when the window reaches the last ms that a timestamp can carry.
    */
-  extensionNeeded(nowMs: number, aheadMs: number): number | undefined {
-    const fromMs = Math.max(this.#lastMs, plausibleMs(nowMs) ?? 0);
-    if (this.#limitMs - fromMs >= aheadMs / 2) return undefined;
-    const limitMs = Math.min(fromMs + aheadMs, PHYSICAL_MS_MAX);
-    if (limitMs > this.#limitMs) return limitMs;
-    if (this.#lastMs === PHYSICAL_MS_MAX && this.#nextLogical === LOGICAL_COUNT) throw timeExhausted();
-    return undefined;
+  prepareExtension(nowMs: number): WindowExtension | undefined {
+    const fromMs = Math.max(this.#lastMs, believedMs(nowMs) ?? 0);
+    if (fromMs < this.#renewalMs) return undefined;
+    const limitMs = Math.min(
+      Math.max(fromMs + this.#windowAheadMs, this.#prepared?.limitMs ?? 0),
+      PHYSICAL_MS_MAX,
+    );
+    if (limitMs <= this.#limitMs) return undefined;
+    this.#prepared = { epoch: this.#epoch, limitMs, renewalMs: halfWay(fromMs, limitMs) };
+    return this.#prepared;
   }
 
-  /** Extends the window up to `limitMs`, which must be durable; a lower one than the present changes nothing. */
-  extend(limitMs: number): void {
-    assertLimit(limitMs, this.#floorMs);
-    this.#limitMs = Math.max(this.#limitMs, limitMs);
+  /**
+   * Extends the window; the extension's limit must be durable by now.
+   * @returns false, and nothing has changed, unless it is the one that this very allocator has prepared last: a
+   * late result, of an earlier attempt or an earlier leadership, changes nothing.
+   */
+  commit(extension: WindowExtension): boolean {
+    if (this.#prepared === undefined || extension !== this.#prepared) return false;
+    this.#limitMs = this.#prepared.limitMs;
+    this.#renewalMs = this.#prepared.renewalMs;
+    this.#prepared = undefined;
+    return true;
+  }
+
+  /** The ms that a grant is due at by the clock: past the window only if the window is too old for the grant. */
+  #servingMs(nowMs: number, sinceMs: number): number {
+    const believedNowMs = believedMs(nowMs) ?? 0;
+    if (believedNowMs <= this.#limitMs) return believedNowMs;
+    return Math.min(believedNowMs, believedMs(sinceMs) ?? 0);
   }
 }
 
@@ -102,23 +165,15 @@ export function timeExhausted(): TsoracleError {
 
 /** @throws {InvalidInputError} unless `count` is a whole number within [1, 2^18]. */
 export function assertCount(count: number): void {
-  if (!Number.isSafeInteger(count) || count < 1 || count > LOGICAL_COUNT) {
-    throw new InvalidInputError('count', count, `must be a whole number within [1, ${LOGICAL_COUNT}]`);
+  assertWithin('count', count, 1, LOGICAL_COUNT);
+}
+
+function assertWithin(field: string, value: number, min: number, max: number): void {
+  if (!Number.isSafeInteger(value) || value < min || value > max) {
+    throw new InvalidInputError(field, value, `must be a whole number within [${min}, ${max}]`);
   }
 }
 
-/** What a wall clock shows as whole ms, if it is a time that a timestamp can carry. */
-export function plausibleMs(nowMs: number): number | undefined {
-  const wholeMs = Math.floor(nowMs);
-  return wholeMs >= 0 && wholeMs <= PHYSICAL_MS_MAX ? wholeMs : undefined;
-}
-
-function assertLimit(limitMs: number, floorMs: number): void {
-  if (!Number.isSafeInteger(limitMs) || limitMs < floorMs || limitMs > PHYSICAL_MS_MAX) {
-    throw new InvalidInputError(
-      'limitMs',
-      limitMs,
-      `must be a whole number within [${floorMs}, ${PHYSICAL_MS_MAX}]`,
-    );
-  }
+function halfWay(fromMs: number, toMs: number): number {
+  return fromMs + Math.ceil((toMs - fromMs) / 2);
 }
