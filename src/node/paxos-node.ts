@@ -1,39 +1,29 @@
 import { EventEmitter } from 'eventemitter3';
-import { TsoracleError, unreachable } from '../errors/index.js';
+import { TsoracleError } from '../errors/index.js';
 import {
   type AppendOptions,
   type AppendResult,
   type DecidedItem,
-  type Fact,
-  formatBallot,
   LogRangeError,
-  type Message,
-  type MessageKind,
   type NodeId,
   OmniPaxos,
+  type StableState,
 } from '../omnipaxos/index.js';
 import { type Logger, silentLogger, systemClock, systemNextTurn, withResolvers } from '../runtime/index.js';
-import type { Storage } from '../storage/index.js';
-import type { Admission, Hello, PeerTransport } from '../transport/index.js';
+import type { Storage, StorageIdentity } from '../storage/index.js';
+import type { PeerTransport } from '../transport/index.js';
 import { asError, CoreRunner } from './core-runner.js';
 import { EventQueue } from './event-queue.js';
-import { type Inbound, InboundQueue } from './inbound-queue.js';
+import { FactReporter } from './fact-reporter.js';
 import { LeadershipReport } from './leadership-report.js';
 import { LeaseKeeper } from './lease-keeper.js';
 import type { NodeLeadership, PaxosNodeEvents } from './node-events.js';
-import { checkConfig, type PaxosNodeOptions, parseNodeTuning } from './node-options.js';
-import type { NodeCounters, NodeLife, NodeStatus } from './node-status.js';
+import { type CheckedTuning, checkConfig, type PaxosNodeOptions, parseNodeTuning } from './node-options.js';
+import type { NodeLife, NodeStatus } from './node-status.js';
 import { PeerTable } from './peer-table.js';
+import { PeerTraffic } from './peer-traffic.js';
 import { describeStop, type StopReason } from './stop-reason.js';
 import { Ticker } from './ticker.js';
-
-/** What a node counts itself. */
-type OwnCounters = {
-  -readonly [Name in Exclude<
-    keyof NodeCounters,
-    'inboundDropped' | 'heldMessagesDropped'
-  >]: NodeCounters[Name];
-};
 
 /** The read view of a node's decided log. It can be read in any state, also after the node has stopped. */
 export interface NodeLog<E, S> {
@@ -65,24 +55,17 @@ export class PaxosNode<E, S> implements AsyncDisposable {
   readonly #runner: CoreRunner<E, S>;
   readonly #leadership: LeadershipReport<E, S>;
   readonly #leases: LeaseKeeper<E, S>;
-  readonly #inbound: InboundQueue<E, S>;
+  readonly #facts: FactReporter<E, S>;
+  readonly #traffic: PeerTraffic<E, S>;
   readonly #ticker: Ticker;
   readonly #peers: PeerTable<E, S>;
   readonly #eventQueue: EventQueue;
   readonly #logger: Logger;
   readonly #unsyncedRecordLimit: number;
   readonly #resolveStopped: (reason: StopReason) => void;
-  readonly #counters: OwnCounters = {
-    violations: 0,
-    foreignConfigMessages: 0,
-    lateTicks: 0,
-    listenerErrors: 0,
-    refusedPeers: 0,
-    disputedMessages: 0,
-    overloadRefusals: 0,
-  };
-  /** The peers that were connected at any time in this life: members only. */
-  readonly #met = new Set<NodeId>();
+  #lateTicks = 0;
+  #listenerErrors = 0;
+  #overloadRefusals = 0;
   #life: NodeLife = 'new';
   #stopReason: StopReason | undefined;
   #transportStarting: Promise<unknown> = Promise.resolve();
@@ -102,24 +85,9 @@ export class PaxosNode<E, S> implements AsyncDisposable {
     this.#transport = transport;
     this.#logger = logger.child({ nodeId: identity.nodeId });
     this.#unsyncedRecordLimit = parsed.unsyncedRecordLimit;
-    const core = new OmniPaxos(
-      {
-        pid: identity.nodeId,
-        incarnation: identity.incarnation,
-        priority: parsed.priority,
-        electionTickTimeout: parsed.electionTickTimeout,
-        resendMessageTickTimeout: parsed.resendMessageTickTimeout,
-        proposalBufferLimit: parsed.proposalBufferLimit,
-      },
-      recovered,
-    );
+    const core = makeCore(identity, recovered, parsed);
     this.#core = core;
-    this.log = {
-      get decidedIdx() {
-        return core.decidedIdx;
-      },
-      read: (fromIdx, limit) => core.read(fromIdx, limit),
-    };
+    this.log = readView(core);
     const leases = new LeaseKeeper({
       nodeId: identity.nodeId,
       core,
@@ -133,15 +101,9 @@ export class PaxosNode<E, S> implements AsyncDisposable {
       transport,
       heldMessageLimit: parsed.heldMessageLimit,
       outgoing: (message) => leases.sending(message),
-      applyFacts: (facts) => this.#applyFacts(facts),
+      applyFacts: (facts) => this.#facts.apply(facts),
       atRest: () => this.#onRest(),
       failed: (reason) => this.#end(reason),
-    });
-    this.#inbound = new InboundQueue({
-      limit: parsed.inboundQueueLimit,
-      perTurn: parsed.inboundPerTurn,
-      nextTurn: nextTurn ?? systemNextTurn,
-      handle: (inbound) => this.#onInbound(inbound),
     });
     this.#ticker = new Ticker({
       clock,
@@ -158,8 +120,25 @@ export class PaxosNode<E, S> implements AsyncDisposable {
       clientEndpoint: (nodeId) => peers.clientEndpoint(nodeId),
     });
     this.#eventQueue = new EventQueue(this.events, (error, event) => {
-      this.#counters.listenerErrors += 1;
+      this.#listenerErrors += 1;
       this.#logger.error({ error, event }, 'a listener has failed');
+    });
+    this.#facts = new FactReporter({
+      leases,
+      leadership: this.#leadership,
+      events: this.#eventQueue,
+      logger: this.#logger,
+    });
+    this.#traffic = new PeerTraffic({
+      runner: this.#runner,
+      peers,
+      leases,
+      inboundQueueLimit: parsed.inboundQueueLimit,
+      inboundPerTurn: parsed.inboundPerTurn,
+      nextTurn: nextTurn ?? systemNextTurn,
+      logger: this.#logger,
+      isOverloaded: () => this.#isOverloaded(),
+      mustStop: (reason) => this.#end(reason),
     });
     const { promise, resolve } = withResolvers<StopReason>();
     this.stopped = promise;
@@ -226,7 +205,7 @@ export class PaxosNode<E, S> implements AsyncDisposable {
   append(entry: E, options: AppendOptions): AppendResult {
     if (this.#isStopped()) return { ok: false, reason: 'stopped' };
     if (this.#isOverloaded()) {
-      this.#counters.overloadRefusals += 1;
+      this.#overloadRefusals += 1;
       return { ok: false, reason: 'bufferFull', limit: this.#unsyncedRecordLimit };
     }
     const result = this.#runner.run((core) => core.append(entry, options));
@@ -274,127 +253,36 @@ export class PaxosNode<E, S> implements AsyncDisposable {
       gatheredWrites: this.#runner.gatheredWrites,
       heldMessages: this.#runner.heldMessages,
       transport: this.#transport.stats(),
-      counters: {
-        ...this.#counters,
-        inboundDropped: this.#inbound.dropped,
-        heldMessagesDropped: this.#runner.droppedMessages,
-      },
+      counters: this.#counters(),
       ...(this.#stopReason === undefined ? {} : { stopped: this.#stopReason }),
     };
   }
 
-  #startTransport(): Promise<void> {
-    return this.#transport.start({
-      hello: () => this.#peers.hello(),
-      admit: (hello) => this.#admit(hello),
-      onConnected: (peer) => this.#onConnected(peer),
-      onDisconnected: (nodeId) => this.#peers.disconnect(nodeId),
-      onMessage: (message) => this.#inbound.push({ kind: 'message', message }),
-    });
+  // Asynchronous, so that a transport that throws in place of rejecting ends the node as well.
+  async #startTransport(): Promise<void> {
+    await this.#transport.start(this.#traffic);
+  }
+
+  #counters(): NodeStatus['counters'] {
+    const { overloadDrops, ...received } = this.#traffic.counters;
+    return {
+      ...this.#facts.counters,
+      ...received,
+      lateTicks: this.#lateTicks,
+      listenerErrors: this.#listenerErrors,
+      overloadRefusals: this.#overloadRefusals + overloadDrops,
+      heldMessagesDropped: this.#runner.droppedMessages,
+    };
   }
 
   #onTick({ late }: { readonly late: boolean }): void {
-    if (late) this.#counters.lateTicks += 1;
+    if (late) this.#lateTicks += 1;
     this.#runner.run((core) => core.tick({ late }));
     this.#runner.carryOut();
   }
 
-  #onInbound(inbound: readonly Inbound<E, S>[]): void {
-    for (const item of inbound) {
-      if (item.kind === 'connected') this.#meet(item.nodeId);
-      else if (this.#mayHandle(item.message)) {
-        this.#leases.receiving(item.message);
-        this.#runner.run((core) => core.handleIncoming(item.message));
-      }
-    }
-    this.#runner.carryOut();
-  }
-
-  /**
-   * The round under way when a peer is met for the first time in this life has asked it in vain. Judged all the same, each node of a starting cluster would take itself for
-   * cut off, and the first leader would be deposed at once. Only the first time: a connection that flaps must not keep rounds from ever being judged.
-   */
-  #meet(nodeId: NodeId): void {
-    if (!this.#met.has(nodeId)) this.#runner.run((core) => core.tick({ late: true }));
-    this.#met.add(nodeId);
-    this.#runner.run((core) => core.reconnected(nodeId));
-  }
-
-  #mayHandle(message: Message<E, S>): boolean {
-    if (this.#peers.isDisputed(message.from)) {
-      this.#counters.disputedMessages += 1;
-      return false;
-    }
-    if (this.#isOverloaded() && mayBringRecords(message.body.kind)) {
-      this.#counters.overloadRefusals += 1;
-      return false;
-    }
-    return true;
-  }
-
-  async #admit(hello: Hello): Promise<Admission> {
-    if (this.#isStopped()) return STOPPED;
-    try {
-      const verdict = await this.#peers.admit(hello);
-      if (this.#isStopped()) return STOPPED;
-      if (verdict.kind === 'admit') return { ok: true };
-      this.#counters.refusedPeers += 1;
-      this.#logger.error({ peer: hello.nodeId }, `a peer was refused: ${verdict.reason}`);
-      if (verdict.kind === 'refuseSelf') this.#end({ kind: 'refused', reason: verdict.reason });
-      return { ok: false, reason: verdict.reason };
-    } catch (error) {
-      this.#end({ kind: 'storageFailed', error: asError(error) });
-      return STOPPED;
-    }
-  }
-
-  #onConnected(peer: Hello): void {
-    this.#peers.connect(peer);
-    this.#inbound.push({ kind: 'connected', nodeId: peer.nodeId });
-  }
-
-  #applyFacts(facts: readonly Fact[]): void {
-    for (const fact of facts) this.#applyFact(fact);
-    this.#noteLeadership();
-  }
-
-  #applyFact(fact: Fact): void {
-    this.#leases.applyFact(fact);
-    switch (fact.kind) {
-      case 'decided':
-        this.#eventQueue.push({ name: 'decided', decidedIdx: fact.decidedIdx });
-        return;
-      case 'violation':
-        this.#counters.violations += 1;
-        this.#logger.error({ from: fact.from, detail: fact.detail }, `a message was dropped: ${fact.rule}`);
-        return;
-      case 'foreignConfig':
-        this.#counters.foreignConfigMessages += 1;
-        this.#logger.debug(
-          { from: fact.from, configId: fact.configId },
-          'a message of another configuration was dropped',
-        );
-        return;
-      case 'leadership':
-      case 'heartbeatRound':
-      case 'heartbeatReply':
-      case 'readQuorum':
-        return;
-      default:
-        unreachable(fact);
-    }
-  }
-
-  #noteLeadership(): void {
-    const leadership = this.#leadership.news();
-    if (leadership === undefined) return;
-    const ballot = leadership.role === 'unknown' ? {} : { ballot: formatBallot(leadership.ballot) };
-    this.#logger.info(ballot, `leadership: ${leadership.role}`);
-    this.#eventQueue.push({ name: 'leadership', leadership });
-  }
-
   #onRest(): void {
-    this.#noteLeadership();
+    this.#facts.noteLeadership();
     this.#tellEvents();
   }
 
@@ -423,12 +311,12 @@ export class PaxosNode<E, S> implements AsyncDisposable {
     this.#life = 'stopped';
     this.#stopReason = reason;
     this.#ticker.stop();
-    this.#inbound.end();
+    this.#traffic.end();
     this.#leadership.end();
     this.#leases.end();
     if (reason.kind === 'closed') this.#logger.info({}, describeStop(reason));
     else this.#logger.error({ reason }, `the node has stopped: ${describeStop(reason)}`);
-    this.#noteLeadership();
+    this.#facts.noteLeadership();
     this.#ending = this.#close(reason);
     this.#tellEvents();
   }
@@ -455,29 +343,31 @@ export class PaxosNode<E, S> implements AsyncDisposable {
   }
 }
 
-const STOPPED: Admission = { ok: false, reason: 'this node has stopped' };
+function makeCore<E, S>(
+  { nodeId, incarnation }: StorageIdentity,
+  recovered: StableState<E, S>,
+  tuning: CheckedTuning,
+): OmniPaxos<E, S> {
+  const { priority, electionTickTimeout, resendMessageTickTimeout, proposalBufferLimit } = tuning;
+  return new OmniPaxos(
+    {
+      pid: nodeId,
+      incarnation,
+      priority,
+      electionTickTimeout,
+      resendMessageTickTimeout,
+      proposalBufferLimit,
+    },
+    recovered,
+  );
+}
 
-/** Whether handling such a message can add records to what waits for the disk. */
-function mayBringRecords(kind: MessageKind): boolean {
-  switch (kind) {
-    case 'acceptSync':
-    case 'acceptDecide':
-    case 'promise':
-    case 'proposalForward':
-    case 'decidedSync':
-      return true;
-    case 'heartbeatRequest':
-    case 'heartbeatReply':
-    case 'prepare':
-    case 'accepted':
-    case 'decide':
-    case 'prepareReq':
-    case 'notAccepted':
-    case 'takeLeadership':
-    case 'configAhead':
-    case 'fetchDecided':
-      return false;
-    default:
-      return unreachable(kind);
-  }
+/** No more than reading: whoever has it cannot reach the core. */
+function readView<E, S>(core: OmniPaxos<E, S>): NodeLog<E, S> {
+  return {
+    get decidedIdx() {
+      return core.decidedIdx;
+    },
+    read: (fromIdx, limit) => core.read(fromIdx, limit),
+  };
 }

@@ -169,6 +169,17 @@ describe('commit pipeline', () => {
     expect(storage.underWay).toEqual([]);
   });
 
+  // S01
+  test('a lazy write fails: a message that waits for nothing is not released either', async () => {
+    const storage = new ScriptedStorage({ nodeId: 1, config: THREE });
+    const { pipeline, released, failures } = pipelineOver(storage);
+    pipeline.add(batchOf(1, 'lazy', 0));
+    storage.fail();
+    await settleMicrotasks();
+    pipeline.add(batchOf(2, 'none', 1));
+    expect({ released, failures: failures.length }).toEqual({ released: [], failures: 1 });
+  });
+
   test('a storage that throws in place of rejecting: the same', async () => {
     const storage = new ScriptedStorage({ nodeId: 1, config: THREE });
     const error = new Error('a broken storage');

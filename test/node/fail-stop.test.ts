@@ -137,6 +137,17 @@ describe('the core or the transport fails', () => {
     expect(await scripted.taken()).toEqual(['acceptDecide to 2', 'close storage']);
   });
 
+  test('a transport throws in place of rejecting when it is started: the node has stopped', async () => {
+    const scripted = new ScriptedNode();
+    const error = new Error('a broken transport');
+    scripted.transport.start = () => {
+      throw error;
+    };
+    await expect(scripted.node.start()).rejects.toBe(error);
+    expect((await scripted.node.stopped).kind).toBe('transportFailed');
+    await scripted.node.stop();
+  });
+
   test('the transport cannot be started: start rejects with its error, storage and transport are closed', async () => {
     const scripted = new ScriptedNode();
     const error = new Error('EADDRINUSE');

@@ -213,4 +213,14 @@ describe('wait of a new leader', () => {
     expect(wait.endMs({ ...quorum, nodes: [1, 2] }, 1_000)).toBe(1_000 + full);
     expect(wait.endMs({ ...quorum, nodes: [1, 9] }, 1_000)).toBe(1_000 + full);
   });
+
+  test('the same member has promised an earlier ballot before: only its Promise of this one counts', () => {
+    const wait = new LeaseWait(1, config);
+    wait.promiseArrived(2, ballot(3, 1), 5_000, 900);
+    wait.promiseArrived(3, ballot(3, 1), 5_000, 900);
+    wait.promiseArrived(2, OURS, 0, 990);
+    const quorum = { ballot: OURS, msSinceOwnRenewal: 5_000 };
+    expect(wait.endMs({ ...quorum, nodes: [1, 2] }, 1_000)).toBe(990 + full);
+    expect(wait.endMs({ ...quorum, nodes: [1, 3] }, 1_000)).toBe(1_000 + full);
+  });
 });
