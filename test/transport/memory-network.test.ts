@@ -169,6 +169,15 @@ describe('memory network', () => {
     expect(two.transport.stats().messagesDropped).toBe(1);
   });
 
+  test('a connection broken twice, is told once', async () => {
+    const bench = new Bench();
+    const [one] = await bench.startPair();
+    bench.network.kill(2);
+    bench.network.flap(1, 2);
+    await bench.pass(100);
+    expect(one.peer.events).toEqual(['+2', '-2']);
+  });
+
   test('closed, it is as if killed, also twice and before it was started', async () => {
     const bench = new Bench();
     const [one, two] = await bench.startPair();
