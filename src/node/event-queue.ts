@@ -1,5 +1,6 @@
 import type { EventEmitter } from 'eventemitter3';
 import { unreachable } from '../errors/index.js';
+import type { ClusterConfig } from '../omnipaxos/index.js';
 import { emitGuarded } from '../runtime/index.js';
 import type { NodeLeadership, PaxosNodeEvents } from './node-events.js';
 import type { StopReason } from './stop-reason.js';
@@ -8,6 +9,7 @@ import type { StopReason } from './stop-reason.js';
 export type NodeEvent =
   | { readonly name: 'decided'; readonly decidedIdx: number }
   | { readonly name: 'leadership'; readonly leadership: NodeLeadership }
+  | { readonly name: 'configuration'; readonly config: ClusterConfig }
   | { readonly name: 'stopped'; readonly reason: StopReason };
 
 /** Tells events in the order in which they happened, also if listeners cause further ones. */
@@ -47,6 +49,9 @@ export class EventQueue {
         return;
       case 'leadership':
         emitGuarded(this.#emitter, 'leadership', [event.leadership], onError);
+        return;
+      case 'configuration':
+        emitGuarded(this.#emitter, 'configuration', [event.config], onError);
         return;
       case 'stopped':
         emitGuarded(this.#emitter, 'stopped', [event.reason], onError);

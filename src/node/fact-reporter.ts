@@ -1,5 +1,5 @@
 import { unreachable } from '../errors/index.js';
-import { type Fact, formatBallot } from '../omnipaxos/index.js';
+import { type ClusterConfig, type Fact, formatBallot } from '../omnipaxos/index.js';
 import type { Logger } from '../runtime/index.js';
 import type { EventQueue } from './event-queue.js';
 import type { LeadershipReport } from './leadership-report.js';
@@ -11,6 +11,8 @@ export interface FactReporterOptions<E, S> {
   readonly leadership: LeadershipReport<E, S>;
   readonly events: EventQueue;
   readonly logger: Logger;
+  /** This node is not a member any more, and is not needed any more either. */
+  readonly onRemoved: (config: ClusterConfig) => void;
 }
 
 /** Gives the facts of each batch to whom they concern: the lease, the log and the counters, the events. */
@@ -48,7 +50,7 @@ export class FactReporter<E, S> {
   }
 
   #report(fact: Fact): void {
-    const { events, logger } = this.#options;
+    const { events, logger, onRemoved } = this.#options;
     switch (fact.kind) {
       case 'decided':
         events.push({ name: 'decided', decidedIdx: fact.decidedIdx });
@@ -63,6 +65,16 @@ export class FactReporter<E, S> {
           { from: fact.from, configId: fact.configId },
           'a message of another configuration was dropped',
         );
+        return;
+      case 'configuration':
+        logger.info(
+          { config: fact.config, isMember: fact.isMember },
+          `configuration ${fact.config.configId}`,
+        );
+        events.push({ name: 'configuration', config: fact.config });
+        return;
+      case 'removed':
+        onRemoved(fact.config);
         return;
       case 'leadership':
       case 'heartbeatRound':

@@ -3,6 +3,9 @@ import type { PeerIdentity, StorageIdentity } from '../storage/index.js';
 import type { Hello, HelloMember } from '../transport/index.js';
 import { contradiction, type PeerMemory, remember } from './peer-memory.js';
 
+/** How many nodes are remembered, members or not: further ones that are not members are refused. */
+const REMEMBERED_NODES_MAX = 4_096;
+
 /** What a node knows when it judges a Hello. */
 export interface GateFacts {
   readonly identity: StorageIdentity;
@@ -34,14 +37,24 @@ export function judgeHello(hello: Hello, facts: GateFacts): GateVerdict {
   return { kind: 'admit', memory: learn(hello, facts) };
 }
 
-/** Whoever is not of this cluster and this configuration; what it remembers is of no concern here. */
-function refuseForeign(hello: Hello, { identity, config, configHash }: GateFacts): string | undefined {
+/**
+ * Whoever is not of this cluster, or sees this configuration otherwise; what it remembers is of no concern here. A node that is not a member may connect: one that is behind must
+ * learn what has become of the cluster, and a future member must obtain its state.
+ */
+function refuseForeign(
+  hello: Hello,
+  { identity, config, configHash, memory }: GateFacts,
+): string | undefined {
   if (hello.clusterId !== identity.clusterId) {
     return `it belongs to cluster ${JSON.stringify(hello.clusterId)}, this node to ${JSON.stringify(identity.clusterId)}`;
   }
   if (hello.nodeId === identity.nodeId) return `it claims to be node ${hello.nodeId}, as this node does`;
-  if (!config.nodes.includes(hello.nodeId)) {
-    return `node ${hello.nodeId} is not a member of configuration ${config.configId}`;
+  if (
+    !config.nodes.includes(hello.nodeId) &&
+    !memory.has(hello.nodeId) &&
+    memory.size >= REMEMBERED_NODES_MAX
+  ) {
+    return `node ${hello.nodeId} is not a member of configuration ${config.configId}, and ${memory.size} nodes are remembered already`;
   }
   if (hello.configId === config.configId && hello.configHash !== configHash) {
     return `its configuration ${hello.configId} differs from the one here: members, quorums and leases must be the same on all nodes`;

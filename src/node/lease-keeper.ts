@@ -10,7 +10,7 @@ import {
 import type { Clock, Timer } from '../runtime/index.js';
 import { readClocks } from './clock-reading.js';
 import { LeaderLease } from './leader-lease.js';
-import { LeaseWait } from './lease-wait.js';
+import { LeaseWait, longestMs } from './lease-wait.js';
 import { RenewalMemory } from './renewal-memory.js';
 
 /** What a keeper is made of. */
@@ -22,10 +22,13 @@ export interface LeaseKeeperOptions<E, S> {
   readonly onWaitOver: () => void;
 }
 
+type ReadQuorum = Extract<Fact, { readonly kind: 'readQuorum' }>;
+
 /** A leadership that has formed: until when it waits, and its lease. */
 interface Term {
   readonly ballot: Ballot;
-  readonly lease: LeaderLease;
+  /** Absent where leases are off. */
+  readonly lease: LeaderLease | undefined;
   /** On the monotonic clock. */
   readonly waitEndMs: number;
   isWaiting: boolean;
@@ -33,11 +36,17 @@ interface Term {
 
 /**
  * The leader lease: real-time order across leaders. A leader serves only while its lease is valid, and a new one is reported only after every older lease has run out. Owns
- * the clocks: the core only tells who has answered what. With a `leaseMs` of 0 nobody waits, and whoever leads may serve.
+ * the clocks: the core only tells who has answered what. With a `leaseMs` of 0 nobody waits, and whoever leads may serve; only leases of the configuration before, if it had
+ * any, are waited for.
+ *
+ * The quorums of two configurations need not intersect. But a lease of the one before was last renewed before its stop sign was decided, and so before any node's entry into this
+ * one: every leader waits until the longest such lease has run out since its own entry, or since it was started.
  */
 export class LeaseKeeper<E, S> {
   readonly #options: LeaseKeeperOptions<E, S>;
-  readonly #wait: LeaseWait;
+  #wait: LeaseWait;
+  /** When this node has entered its configuration, or was started in it, at the latest. */
+  #enteredAtMs: number;
   readonly #renewals: RenewalMemory;
   #term: Term | undefined;
   #timer: Timer | undefined;
@@ -46,21 +55,23 @@ export class LeaseKeeper<E, S> {
   constructor(options: LeaseKeeperOptions<E, S>) {
     this.#options = options;
     this.#wait = new LeaseWait(options.nodeId, options.core.config);
-    this.#renewals = new RenewalMemory(options.clock.monotonicMs());
+    this.#enteredAtMs = options.clock.monotonicMs();
+    this.#renewals = new RenewalMemory(this.#enteredAtMs);
   }
 
   /** Whether the leadership at this ballot may be reported: its wait is over. */
   mayReport(ballot: Ballot): boolean {
-    if (!this.#isOn) return true;
+    if (!this.#hasWaits) return true;
     const term = this.#termOf(ballot);
     return term !== undefined && !term.isWaiting;
   }
 
   /** Whether the lease of the leadership at this ballot is valid, by both clocks as they stand now. */
   isValid(ballot: Ballot): boolean {
-    if (!this.#isOn) return true;
+    if (!this.#hasWaits) return true;
     const term = this.#termOf(ballot);
-    return term !== undefined && !term.isWaiting && term.lease.isValid(readClocks(this.#options.clock));
+    if (term === undefined || term.isWaiting) return false;
+    return term.lease === undefined || term.lease.isValid(readClocks(this.#options.clock));
   }
 
   /** ms until the wait of the present leadership is over; 0 if there is none. */
@@ -87,12 +98,13 @@ export class LeaseKeeper<E, S> {
 
   /** To be called with each fact, before any message of its batch leaves. */
   applyFact(fact: Fact): void {
-    if (!this.#isOn) return;
-    if (fact.kind === 'readQuorum') this.#begin(fact.ballot, fact.nodes);
+    if (fact.kind === 'configuration') this.#enter();
+    if (!this.#hasWaits) return;
+    if (fact.kind === 'readQuorum') this.#begin(fact);
     else if (fact.kind === 'heartbeatRound') {
-      this.#term?.lease.roundBegan(fact.round, readClocks(this.#options.clock));
+      this.#term?.lease?.roundBegan(fact.round, readClocks(this.#options.clock));
     } else if (fact.kind === 'heartbeatReply') {
-      this.#term?.lease.replied(fact.from, fact.round, fact.promise);
+      this.#term?.lease?.replied(fact.from, fact.round, fact.promise);
     }
   }
 
@@ -103,31 +115,50 @@ export class LeaseKeeper<E, S> {
     this.#timer?.cancel();
   }
 
-  get #isOn(): boolean {
-    return this.#options.core.config.leaseMs > 0;
+  /** Whether any lease, of this configuration or of the one before, can be valid anywhere. */
+  get #hasWaits(): boolean {
+    const { leaseMs, previousLease } = this.#options.core.config;
+    return leaseMs > 0 || previousLease !== undefined;
+  }
+
+  /** A new configuration is entered: whatever was led before is over. */
+  #enter(): void {
+    this.#term = undefined;
+    this.#timer?.cancel();
+    this.#wait = new LeaseWait(this.#options.nodeId, this.#options.core.config);
+    this.#enteredAtMs = this.#options.clock.monotonicMs();
   }
 
   #termOf(ballot: Ballot): Term | undefined {
     return this.#term !== undefined && ballotsEqual(this.#term.ballot, ballot) ? this.#term : undefined;
   }
 
-  #begin(ballot: Ballot, nodes: readonly NodeId[]): void {
+  #begin(quorum: ReadQuorum): void {
     if (this.#hasEnded) return;
+    const { ballot } = quorum;
     const { clock, core } = this.#options;
     const { config } = core;
     const nowMs = clock.monotonicMs();
-    const msSinceOwnRenewal = this.#renewals.msSinceBelow(ballot, nowMs);
-    // A cluster that has had one and the same single node since it was made has had no other leader.
-    const isAlone = config.configId === 1 && config.nodes.length === 1;
-    const waitEndMs = isAlone ? nowMs : this.#wait.endMs({ ballot, nodes, msSinceOwnRenewal }, nowMs);
-    const lease = new LeaderLease({
-      ballot,
-      leaseMs: config.leaseMs,
-      writeQuorum: quorumSizes(config).write,
-    });
+    const waitEndMs = this.#waitEndMs(quorum, nowMs);
+    const lease =
+      config.leaseMs === 0
+        ? undefined
+        : new LeaderLease({ ballot, leaseMs: config.leaseMs, writeQuorum: quorumSizes(config).write });
     this.#term = { ballot, lease, waitEndMs, isWaiting: waitEndMs > nowMs };
     this.#timer?.cancel();
     if (this.#term.isWaiting) this.#armTimer(this.#term);
+  }
+
+  #waitEndMs({ ballot, handedOver, nodes }: ReadQuorum, nowMs: number): number {
+    const { config } = this.#options.core;
+    // A cluster that has had one and the same single node since it was made has had no other leader.
+    if (config.configId === 1 && config.nodes.length === 1) return nowMs;
+    // The leader before has waited for all older leases, and has given up its own.
+    if (handedOver) return nowMs;
+    const { previousLease } = config;
+    const previousEndMs = previousLease === undefined ? nowMs : this.#enteredAtMs + longestMs(previousLease);
+    const msSinceOwnRenewal = this.#renewals.msSinceBelow(ballot, nowMs);
+    return Math.max(previousEndMs, this.#wait.endMs({ ballot, nodes, msSinceOwnRenewal }, nowMs));
   }
 
   #armTimer(term: Term): void {

@@ -1,4 +1,15 @@
-import { type Ballot, ballotsEqual, type ClusterConfig, type NodeId } from '../omnipaxos/index.js';
+import {
+  type Ballot,
+  ballotsEqual,
+  type ClusterConfig,
+  type NodeId,
+  type PreviousLease,
+} from '../omnipaxos/index.js';
+
+/** How long a lease can last, in ms, on a clock that runs slower by as much as is allowed. */
+export function longestMs({ leaseMs, maxClockDrift }: PreviousLease): number {
+  return leaseMs * (1 + maxClockDrift);
+}
 
 /** A read quorum of durable promises. */
 export interface PromisedQuorum {
@@ -26,7 +37,7 @@ export class LeaseWait {
 
   constructor(nodeId: NodeId, config: ClusterConfig) {
     this.#nodeId = nodeId;
-    this.#fullMs = config.leaseMs * (1 + config.maxClockDrift);
+    this.#fullMs = longestMs(config);
     this.#members = new Set(config.nodes);
   }
 

@@ -1,4 +1,4 @@
-import { type Ballot, ballotsEqual } from '../omnipaxos/index.js';
+import { type Ballot, ballotsEqual, type ClusterConfig } from '../omnipaxos/index.js';
 import type { StopReason } from './stop-reason.js';
 
 /** The right of a leader to serve, asked anew for each use. */
@@ -27,6 +27,8 @@ export interface PaxosNodeEvents {
   readonly decided: (decidedIdx: number) => void;
   /** The leadership, or the leader's client endpoint, has changed to this. */
   readonly leadership: (leadership: NodeLeadership) => void;
+  /** The node has entered this configuration, of which it may be a member or not. */
+  readonly configuration: (config: ClusterConfig) => void;
   /** The node has stopped taking part, for this reason. Told once, last. */
   readonly stopped: (reason: StopReason) => void;
 }

@@ -76,17 +76,10 @@ export function parseNodeTuning(tuning: NodeTuning): CheckedTuning {
 const LEASE_ELECTION_TIMEOUTS = 2.5;
 
 /**
- * Checks what a storage brings against the tuning.
- * @throws {InvalidInputError} if the node is not a member of the configuration in force, or the lease is too short for these timeouts.
+ * Checks a configuration against the tuning.
+ * @throws {InvalidInputError} if the lease is too short for these timeouts.
  */
-export function checkConfig(nodeId: number, config: ClusterConfig, tuning: CheckedTuning): void {
-  if (!config.nodes.includes(nodeId)) {
-    throw new InvalidInputError(
-      'node options.storage.identity.nodeId',
-      nodeId,
-      `must be a member of configuration ${config.configId} (${config.nodes.join(', ')})`,
-    );
-  }
+export function checkLease(config: ClusterConfig, tuning: CheckedTuning): void {
   const leaseMsMin = LEASE_ELECTION_TIMEOUTS * tuning.electionTickTimeout * tuning.tickMs;
   if (config.leaseMs === 0 || config.leaseMs >= leaseMsMin) return;
   throw new InvalidInputError(

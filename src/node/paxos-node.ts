@@ -1,13 +1,18 @@
 import { EventEmitter } from 'eventemitter3';
-import { TsoracleError } from '../errors/index.js';
+import { parseInput, TsoracleError } from '../errors/index.js';
 import {
   type AppendOptions,
   type AppendResult,
+  type ClusterConfig,
   type DecidedItem,
   LogRangeError,
   type NodeId,
+  nextConfigAfter,
   OmniPaxos,
+  prioritySchema,
+  type ReconfigureResult,
   type StableState,
+  type TransferResult,
 } from '../omnipaxos/index.js';
 import { type Logger, silentLogger, systemClock, systemNextTurn, withResolvers } from '../runtime/index.js';
 import type { Storage, StorageIdentity } from '../storage/index.js';
@@ -18,7 +23,7 @@ import { FactReporter } from './fact-reporter.js';
 import { LeadershipReport } from './leadership-report.js';
 import { LeaseKeeper } from './lease-keeper.js';
 import type { NodeLeadership, PaxosNodeEvents } from './node-events.js';
-import { type CheckedTuning, checkConfig, type PaxosNodeOptions, parseNodeTuning } from './node-options.js';
+import { type CheckedTuning, checkLease, type PaxosNodeOptions, parseNodeTuning } from './node-options.js';
 import type { NodeLife, NodeStatus } from './node-status.js';
 import { PeerTable } from './peer-table.js';
 import { PeerTraffic } from './peer-traffic.js';
@@ -61,7 +66,7 @@ export class PaxosNode<E, S> implements AsyncDisposable {
   readonly #peers: PeerTable<E, S>;
   readonly #eventQueue: EventQueue;
   readonly #logger: Logger;
-  readonly #unsyncedRecordLimit: number;
+  readonly #tuning: CheckedTuning;
   readonly #resolveStopped: (reason: StopReason) => void;
   #lateTicks = 0;
   #listenerErrors = 0;
@@ -73,18 +78,18 @@ export class PaxosNode<E, S> implements AsyncDisposable {
 
   /**
    * Nothing runs before {@link start}; storage and transport are only read.
-   * @throws {InvalidInputError} for tuning out of range, a storage of a node that is not a member of its configuration, or a lease too short for the timeouts.
+   * @throws {InvalidInputError} for tuning out of range, or a lease too short for the timeouts.
    */
   constructor(options: PaxosNodeOptions<E, S>) {
     const { storage, transport, clock = systemClock, logger = silentLogger, nextTurn, ...tuning } = options;
     const parsed = parseNodeTuning(tuning);
     const { identity } = storage;
     const recovered = storage.load();
-    checkConfig(identity.nodeId, recovered.config, parsed);
+    checkLease(recovered.config, parsed);
+    this.#tuning = parsed;
     this.#storage = storage;
     this.#transport = transport;
     this.#logger = logger.child({ nodeId: identity.nodeId });
-    this.#unsyncedRecordLimit = parsed.unsyncedRecordLimit;
     const core = makeCore(identity, recovered, parsed);
     this.#core = core;
     this.log = readView(core);
@@ -128,6 +133,7 @@ export class PaxosNode<E, S> implements AsyncDisposable {
       leadership: this.#leadership,
       events: this.#eventQueue,
       logger: this.#logger,
+      onRemoved: (config) => this.#end({ kind: 'removed', config }),
     });
     this.#traffic = new PeerTraffic({
       runner: this.#runner,
@@ -206,7 +212,7 @@ export class PaxosNode<E, S> implements AsyncDisposable {
     if (this.#isStopped()) return { ok: false, reason: 'stopped' };
     if (this.#isOverloaded()) {
       this.#overloadRefusals += 1;
-      return { ok: false, reason: 'bufferFull', limit: this.#unsyncedRecordLimit };
+      return { ok: false, reason: 'bufferFull', limit: this.#tuning.unsyncedRecordLimit };
     }
     const result = this.#runner.run((core) => core.append(entry, options));
     this.#runner.carryOutSoon();
@@ -232,6 +238,44 @@ export class PaxosNode<E, S> implements AsyncDisposable {
     }
     this.#runner.run((core) => core.snapshot(upToIdx, value));
     this.#runner.carryOutSoon();
+  }
+
+  /**
+   * Proposes to end the configuration in force and to go on with `nextConfig`; only where this node is reported as leader. Its configId must be one more than the present one. Once that is decided, every
+   * member enters it by itself, which the `configuration` event tells; a node that is not a member of it ends with the reason `removed`, once the others need it no more. A new member is a node that runs on a
+   * directory of an earlier configuration, and that the members can reach.
+   * @param metadata whatever the host wants the next configuration to know; it is decided with it, and copied.
+   * @throws {InvalidInputError} for a config that breaks a rule, or a lease too short for this node's timeouts; nothing has changed then.
+   */
+  reconfigure(nextConfig: ClusterConfig, metadata?: Uint8Array): ReconfigureResult {
+    if (this.#isStopped()) return { ok: false, reason: 'stopped' };
+    checkLease(nextConfigAfter(this.#core.config, nextConfig), this.#tuning);
+    // What is proposed before the wait for older leases is over would shorten it for the next configuration.
+    if (this.leadership().role !== 'leader') return { ok: false, reason: 'notLeader' };
+    return this.#call((core) => core.reconfigure(nextConfig, metadata)) ?? { ok: false, reason: 'stopped' };
+  }
+
+  /**
+   * Gives the leadership up, in this turn, in favour of `target`, which takes over without waiting for older leases, as soon as it has accepted the whole log. If it has not within an election timeout, this node
+   * leads again, under a higher ballot.
+   */
+  transferLeadership(target: NodeId): TransferResult {
+    if (this.leadership().role !== 'leader') return { ok: false, reason: 'notLeader' };
+    return this.#call((core) => core.transferLeadership(target)) ?? { ok: false, reason: 'notLeader' };
+  }
+
+  /** Takes over at once, as far as a quorum can be reached; nothing happens on a node that has stopped or takes no part in its configuration. */
+  tryBecomeLeader(): void {
+    if (!this.#isStopped()) this.#call((core) => core.tryBecomeLeader());
+  }
+
+  /**
+   * Prefers this node, or not, among those that take over at the same time: a whole number within [0, 65,535]. Taken up with this node's next ballot.
+   * @throws {InvalidInputError} out of range.
+   */
+  setPriority(priority: number): void {
+    const parsed = parseInput(prioritySchema, priority, 'priority');
+    this.#call((core) => core.setPriority(parsed));
   }
 
   /** The leadership in this very turn; `unknown` once the node has stopped. */
@@ -275,6 +319,13 @@ export class PaxosNode<E, S> implements AsyncDisposable {
     };
   }
 
+  /** Runs an input whose arguments are checked: what it throws ends the node. */
+  #call<R>(input: (core: OmniPaxos<E, S>) => R): R | undefined {
+    const result = this.#runner.run(input);
+    this.#runner.carryOutSoon();
+    return result;
+  }
+
   #onTick({ late }: { readonly late: boolean }): void {
     if (late) this.#lateTicks += 1;
     this.#runner.run((core) => core.tick({ late }));
@@ -292,7 +343,7 @@ export class PaxosNode<E, S> implements AsyncDisposable {
   }
 
   #isOverloaded(): boolean {
-    return this.#runner.gatheredWrites >= this.#unsyncedRecordLimit;
+    return this.#runner.gatheredWrites >= this.#tuning.unsyncedRecordLimit;
   }
 
   #isStopped(): boolean {
@@ -314,7 +365,7 @@ export class PaxosNode<E, S> implements AsyncDisposable {
     this.#traffic.end();
     this.#leadership.end();
     this.#leases.end();
-    if (reason.kind === 'closed') this.#logger.info({}, describeStop(reason));
+    if (reason.kind === 'closed' || reason.kind === 'removed') this.#logger.info({}, describeStop(reason));
     else this.#logger.error({ reason }, `the node has stopped: ${describeStop(reason)}`);
     this.#facts.noteLeadership();
     this.#ending = this.#close(reason);

@@ -1,5 +1,12 @@
 import { TsoracleError } from '../errors/index.js';
-import { BALLOT_NUMBER_MAX, type Ballot, ballotsEqual, compareBallots, type NodeId } from './ballot.js';
+import {
+  BALLOT_NUMBER_MAX,
+  type Ballot,
+  ballotsEqual,
+  compareBallots,
+  maxBallot,
+  type NodeId,
+} from './ballot.js';
 import type { HeartbeatReply } from './messages.js';
 import type { QuorumSizes } from './quorum.js';
 
@@ -29,6 +36,8 @@ export interface ElectionStart {
   readonly configId: number;
   readonly priority: number;
   readonly quorum: QuorumSizes;
+  /** The last round of the configuration before: rounds go on counting, so that none is ever opened twice in one life. Default 0. */
+  readonly round?: number;
   /** The recovered promise, if it is of this configuration with n >= 1. */
   readonly recoveredPromise: Ballot | undefined;
 }
@@ -44,7 +53,9 @@ export class BallotLeaderElection {
   #currentBallot: Ballot;
   #leader: Ballot;
   #happy = true;
-  #round = 0;
+  #round: number;
+  /** The highest ballot, followed or promised by anybody, that was seen in this life. */
+  #highestSeen: Ballot;
   #replies = new Map<NodeId, HeartbeatReply>();
   #lastHeard: readonly NodeId[] = [];
   /** The highest promise above our own ballot that was seen in this round. */
@@ -61,6 +72,8 @@ export class BallotLeaderElection {
     const n = recoveredPromise === undefined ? 1 : 0;
     this.#currentBallot = { configId, n, priority, pid };
     this.#leader = recoveredPromise ?? this.#currentBallot;
+    this.#highestSeen = this.#leader;
+    this.#round = start.round ?? 0;
   }
 
   get currentBallot(): Ballot {
@@ -89,6 +102,11 @@ export class BallotLeaderElection {
     this.#priority = priority;
   }
 
+  /** The highest ballot that was seen, promised or followed by anybody, in this configuration and life. */
+  get highestSeen(): Ballot {
+    return maxBallot(this.#highestSeen, this.#leader);
+  }
+
   /** Opens a new round, forgetting what the open one has heard. */
   beginRound(): number {
     this.#replies = new Map();
@@ -101,12 +119,14 @@ export class BallotLeaderElection {
   onReply(from: NodeId, reply: HeartbeatReply): void {
     if (reply.round !== this.#round) return;
     this.#replies.set(from, reply);
+    this.#highestSeen = maxBallot(this.#highestSeen, maxBallot(reply.ballot, reply.leader));
     this.notePromise(reply.promise);
   }
 
   /** A peer's promise was seen, in a heartbeat reply or because it refused or asked for a message. */
   notePromise(promise: Ballot): void {
     if (promise.configId !== this.#currentBallot.configId) return;
+    this.#highestSeen = maxBallot(this.#highestSeen, promise);
     if (compareBallots(promise, this.#currentBallot) <= 0) return;
     if (this.#higherPromise === undefined || compareBallots(promise, this.#higherPromise) > 0) {
       this.#higherPromise = promise;

@@ -9,6 +9,12 @@ export interface FlexibleQuorum {
   readonly writeQuorumSize: number;
 }
 
+/** How long a lease of one configuration can last, for the one that follows it. */
+export interface PreviousLease {
+  readonly leaseMs: number;
+  readonly maxClockDrift: number;
+}
+
 /**
  * Who takes part, and the rules that all must share. Every node of a configuration holds the same one: messages carry its
  * hash, and a peer with another hash is refused.
@@ -24,6 +30,11 @@ export interface ClusterConfig {
   readonly leaseMs: number;
   /** Bounds the ratio of any two members' clock rates, minus 1: within [0, 1]. */
   readonly maxClockDrift: number;
+  /**
+   * What holds of leases in the configuration before this one: a leader of this one waits until they have run out. Set by a reconfiguration;
+   * absent in the first configuration.
+   */
+  readonly previousLease?: PreviousLease;
 }
 
 /** How many nodes one configuration may have. */
@@ -41,6 +52,14 @@ const flexibleQuorumSchema = z.strictObject({
   writeQuorumSize: z.number().int('must be a whole number').min(2, 'must be at least 2'),
 });
 
+const leaseMsSchema = z
+  .number()
+  .int('must be a whole number')
+  .min(0, 'must be at least 0')
+  .max(3_600_000, 'must be at most 3600000');
+
+const maxClockDriftSchema = z.number().min(0, 'must be at least 0').max(1, 'must be at most 1');
+
 /** Guards a ClusterConfig that comes from outside. */
 export const clusterConfigSchema = z
   .strictObject({
@@ -54,12 +73,11 @@ export const clusterConfigSchema = z
       .min(1, 'must name at least one node')
       .max(CLUSTER_NODES_MAX, `must name at most ${CLUSTER_NODES_MAX} nodes`),
     flexibleQuorum: flexibleQuorumSchema.exactOptional(),
-    leaseMs: z
-      .number()
-      .int('must be a whole number')
-      .min(0, 'must be at least 0')
-      .max(3_600_000, 'must be at most 3600000'),
-    maxClockDrift: z.number().min(0, 'must be at least 0').max(1, 'must be at most 1'),
+    leaseMs: leaseMsSchema,
+    maxClockDrift: maxClockDriftSchema,
+    previousLease: z
+      .strictObject({ leaseMs: leaseMsSchema, maxClockDrift: maxClockDriftSchema })
+      .exactOptional(),
   })
   .superRefine((config, context) => {
     const issue = (path: string[], message: string): void =>
@@ -96,6 +114,9 @@ export function hashClusterConfig(config: ClusterConfig): number {
       : [config.flexibleQuorum.readQuorumSize, config.flexibleQuorum.writeQuorumSize],
     config.leaseMs,
     config.maxClockDrift,
+    ...(config.previousLease === undefined
+      ? []
+      : [[config.previousLease.leaseMs, config.previousLease.maxClockDrift]]),
   ]);
   let hash = 0xcbf2_9ce4_8422_2325n;
   for (let i = 0; i < canonical.length; i++) {

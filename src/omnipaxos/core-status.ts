@@ -18,9 +18,15 @@ export interface FollowerStatus {
 export interface CoreStatus {
   readonly nodeId: NodeId;
   readonly config: ClusterConfig;
+  /** Whether this node is a member of the configuration in force. */
+  readonly isMember: boolean;
+  /** Whether it takes part: it is a member, and its entry into the configuration is durable. */
+  readonly takesPart: boolean;
   readonly role: Role;
   readonly phase: Phase;
   readonly leadership: LeadershipView;
+  /** The node that this one is handing its leadership over to. */
+  readonly handOverTarget: NodeId | undefined;
   readonly promise: Ballot;
   readonly acceptedRound: Ballot;
   /** The election: this node's own ballot, the one it follows, and whether it hears from its leader (or, leading, from a quorum). */

@@ -111,6 +111,20 @@ export class Follower<E, S> {
     this.#requestPrepare();
   }
 
+  /** A new configuration is entered: nothing of a session goes on. */
+  reset(): void {
+    this.#session = undefined;
+    this.#sentPromise = undefined;
+    this.#syncedBallot = undefined;
+    this.#owesAccepted = false;
+  }
+
+  /** Takes up a hand-over, if this follower is in a session with the leader of ballot n. */
+  acceptsHandOver(n: Ballot): boolean {
+    const { phase, promise, role } = this.#state;
+    return role === 'follower' && phase === 'accept' && ballotsEqual(n, promise);
+  }
+
   /** A resend period has passed. */
   resend(): void {
     const state = this.#state;

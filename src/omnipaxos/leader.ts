@@ -1,5 +1,6 @@
 import { type Ballot, ballotsEqual, compareBallots, type NodeId } from './ballot.js';
 import { FollowerProgress } from './follower-progress.js';
+import type { HandOver } from './hand-over.js';
 import type { LogRecord, LogSync } from './log-record.js';
 import type { Accepted, HeartbeatReply, NotAccepted, PrepareReq, PromiseMessage } from './messages.js';
 import type { PaxosState } from './paxos-state.js';
@@ -29,17 +30,38 @@ export class Leader<E, S> {
   #ownAcceptedIdx = 0;
   #winner: Winner | undefined;
   #lastSession = 0;
+  /** The ballot whose leader has asked this node to take over. */
+  readonly #handedOverBy: Ballot | undefined;
+  #handOver: HandOver | undefined;
+  #adoptedStopSign = false;
 
-  /** Begins to lead: promises `ballot`, which must be above every promise of this node, and asks all peers for theirs. */
-  constructor(state: PaxosState<E, S>, ballot: Ballot) {
+  /**
+   * Begins to lead: promises `ballot`, which must be above every promise of this node, and asks all peers for theirs.
+   * @param handedOverBy the ballot whose leader has asked for it, if one has.
+   */
+  constructor(state: PaxosState<E, S>, ballot: Ballot, handedOverBy?: Ballot) {
     this.#state = state;
     this.ballot = ballot;
+    this.#handedOverBy = handedOverBy;
     this.#followers = new Map(state.peers.map((peer) => [peer, new FollowerProgress<E, S>()]));
     state.raisePromise(ballot);
     state.role = 'leader';
     state.phase = 'prepare';
     this.#promiseToken = state.output.token;
     for (const peer of state.peers) this.#sendPrepare(peer);
+  }
+
+  /**
+   * Whether this leader may speak for the cluster: it hands nothing over, and its log did not come with a stop sign. That one can be decided elsewhere already, and the next
+   * configuration be led, while this leader does not know it yet.
+   */
+  get isInCharge(): boolean {
+    return this.#state.phase === 'accept' && this.#handOver === undefined && !this.#adoptedStopSign;
+  }
+
+  /** The node that this leadership is being handed over to. */
+  get handOverTarget(): NodeId | undefined {
+    return this.#handOver?.target;
   }
 
   /** What this leader knows of each follower. */
@@ -85,6 +107,7 @@ export class Leader<E, S> {
     }
     progress.acceptedIdx = Math.max(progress.acceptedIdx, message.acceptedIdx);
     this.#evaluateDecided();
+    this.#askToTakeOver();
   }
 
   onPrepareReq(from: NodeId, message: PrepareReq): void {
@@ -124,6 +147,24 @@ export class Leader<E, S> {
     this.#evaluateDecided();
   }
 
+  /** Whether `target` is in a session with this leader. */
+  canHandOverTo(target: NodeId): boolean {
+    return this.#followers.get(target)?.standing === 'synced';
+  }
+
+  /** Gives the leadership up; `target` is asked to take over once it has accepted the whole log. Nothing may be appended from now on. */
+  handOver(target: NodeId, ticks: number): void {
+    this.#handOver = { target, asked: false, ticksLeft: ticks };
+    this.#askToTakeOver();
+  }
+
+  /** A tick has passed. @returns whether the time to take over is up: this node may lead again, under a higher ballot only. */
+  handOverTick(): boolean {
+    if (this.#handOver === undefined) return false;
+    this.#handOver.ticksLeft -= 1;
+    return this.#handOver.ticksLeft <= 0;
+  }
+
   /** A resend period has passed. */
   resend(): void {
     for (const [peer, progress] of this.#followers) {
@@ -144,6 +185,14 @@ export class Leader<E, S> {
         this.#state.send(peer, { kind: 'decide', n: this.ballot, seqNum, decidedIdx });
       }
     }
+  }
+
+  #askToTakeOver(): void {
+    const handOver = this.#handOver;
+    if (handOver === undefined || handOver.asked) return;
+    if (this.#followers.get(handOver.target)?.acceptedIdx !== this.#state.log.acceptedIdx) return;
+    handOver.asked = true;
+    this.#state.send(handOver.target, { kind: 'takeLeadership', n: this.ballot });
   }
 
   #sendPrepare(to: NodeId): void {
@@ -207,16 +256,27 @@ export class Leader<E, S> {
     if (state.phase !== 'prepare') return;
     const promised = [...this.#followers].filter(([, progress]) => progress.standing === 'promised');
     if (promised.length + (this.#ownPromiseIsDurable ? 1 : 0) < state.quorum.read) return;
-    this.#adoptLog(promised.flatMap(([, progress]) => progress.promise ?? []));
+    const promises = promised.flatMap(([, progress]) => progress.promise ?? []);
+    this.#adoptLog(promises);
     state.phase = 'accept';
+    this.#adoptedStopSign = state.pendingStopSign !== undefined;
     state.output.fact({
       kind: 'readQuorum',
       ballot: this.ballot,
       nodes: [...(this.#ownPromiseIsDurable ? [state.pid] : []), ...promised.map(([peer]) => peer)],
+      handedOver: this.#wasHandedOver(promises),
     });
     for (const [peer, progress] of promised) {
       if (progress.promise !== undefined) this.#sync(peer, progress, progress.promise);
     }
+  }
+
+  /** Whether nobody of the quorum has promised anybody between the leader that has handed over and this one. */
+  #wasHandedOver(promises: readonly PromiseMessage<E, S>[]): boolean {
+    const by = this.#handedOverBy;
+    if (by === undefined) return false;
+    const previous = [this.#state.previousPromise, ...promises.map(({ previousPromise }) => previousPromise)];
+    return previous.every((promise) => compareBallots(promise, by) <= 0);
   }
 
   /** Takes over the most recent log of the read quorum, in one durable write: every decided record is in it. */

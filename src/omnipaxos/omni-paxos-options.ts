@@ -9,6 +9,9 @@ const wholeNumber = (min: number, max: number) =>
     .min(min, `must be at least ${min}`)
     .max(max, `must be at most ${max}`);
 
+/** Guards a priority. */
+export const prioritySchema = wholeNumber(0, PRIORITY_MAX);
+
 /** Guards the options of a core. */
 export const omniPaxosOptionsSchema = z.strictObject({
   /** This node's number; a member of the configuration, or about to become one. */
@@ -16,7 +19,7 @@ export const omniPaxosOptionsSchema = z.strictObject({
   /** This life of the node: raised durably at each start of its directory. */
   incarnation: wholeNumber(1, Number.MAX_SAFE_INTEGER),
   /** Prefers this node among those that raise their ballots to the same n. Default 0. */
-  priority: wholeNumber(0, PRIORITY_MAX).default(0),
+  priority: prioritySchema.default(0),
   /** How many ticks a heartbeat round lasts. Default 10. */
   electionTickTimeout: wholeNumber(1, 1_000_000).default(10),
   /** After how many ticks unanswered messages are sent again. Default 50. */

@@ -1,16 +1,19 @@
 import { parseInput, unreachable } from '../errors/index.js';
 import type { AppendOptions, AppendResult } from './append-result.js';
-import { compareBallots, type NodeId } from './ballot.js';
+import { type Ballot, compareBallots, maxBallot, type NodeId } from './ballot.js';
 import { BallotLeaderElection } from './ballot-leader-election.js';
 import type { ClusterConfig } from './cluster-config.js';
+import { ConfigurationEntry } from './configuration-entry.js';
 import type { CoreStatus } from './core-status.js';
 import type { DecidedItem } from './decided-item.js';
 import { Heartbeats } from './heartbeats.js';
-import type { HeartbeatReply, Message } from './messages.js';
-import { type OmniPaxosOptions, omniPaxosOptionsSchema } from './omni-paxos-options.js';
+import type { HeartbeatReply, Message, MessageBody } from './messages.js';
+import { nextConfigAfter } from './next-config.js';
+import { type OmniPaxosOptions, omniPaxosOptionsSchema, prioritySchema } from './omni-paxos-options.js';
 import type { LeadershipView, OutputBatch } from './output-batch.js';
 import { OutputCollector } from './output-collector.js';
 import { PaxosState } from './paxos-state.js';
+import type { ReconfigureResult, TransferResult } from './reconfigure-result.js';
 import { SequencePaxos } from './sequence-paxos.js';
 import type { StableState } from './stable-state.js';
 
@@ -25,7 +28,9 @@ import type { StableState } from './stable-state.js';
 export class OmniPaxos<E, S> {
   readonly #state: PaxosState<E, S>;
   readonly #output = new OutputCollector<E, S>();
-  readonly #election: BallotLeaderElection;
+  readonly #entry: ConfigurationEntry<E, S>;
+  #election: BallotLeaderElection;
+  #priority: number;
   readonly #heartbeats: Heartbeats<E, S>;
   readonly #paxos: SequencePaxos<E, S>;
   readonly #electionTickTimeout: number;
@@ -43,16 +48,14 @@ export class OmniPaxos<E, S> {
     this.#electionTickTimeout = parsed.electionTickTimeout;
     this.#resendMessageTickTimeout = parsed.resendMessageTickTimeout;
     this.#state = new PaxosState(parsed.pid, parsed.incarnation, recovered, this.#output);
+    this.#priority = parsed.priority;
     this.#heartbeats = new Heartbeats(this.#state);
-    this.#election = new BallotLeaderElection({
-      pid: parsed.pid,
-      configId: recovered.config.configId,
-      priority: parsed.priority,
-      quorum: this.#state.quorum,
-      recoveredPromise: this.#state.hasPromised ? recovered.promise : undefined,
-    });
+    this.#entry = new ConfigurationEntry(this.#state);
+    this.#election = this.#newElection(0);
     this.#paxos = new SequencePaxos(this.#state, parsed.proposalBufferLimit);
-    this.#beginRound();
+    this.#enterIfDue();
+    if (this.#entry.takesPart) this.#beginRound();
+    else this.#entry.resend();
   }
 
   get config(): ClusterConfig {
@@ -91,39 +94,54 @@ export class OmniPaxos<E, S> {
    * without judging the open one.
    */
   tick({ late = false }: { readonly late?: boolean } = {}): void {
-    this.#ticksInRound += 1;
-    if (late) {
-      this.#beginRound();
-    } else if (this.#ticksInRound >= this.#electionTickTimeout) {
-      const ballot = this.#election.endRound({
-        promise: this.#state.hasPromised ? this.#state.promise : undefined,
-        leadsInAccept: this.leadership().role === 'leader',
-      });
-      this.#beginRound();
-      if (ballot !== undefined) this.#paxos.lead(ballot);
-    }
+    const { takesPart } = this.#entry;
+    if (takesPart) this.#electionTick(late);
     this.#ticksSinceResend += 1;
     if (this.#ticksSinceResend >= this.#resendMessageTickTimeout) {
       this.#ticksSinceResend = 0;
-      this.#paxos.resend();
+      if (takesPart) this.#paxos.resend();
+      this.#entry.resend();
     }
   }
 
   /** Takes a message from a peer. One that breaks a rule, or is of another configuration, is dropped and told as a fact. */
   handleIncoming(message: Message<E, S>): void {
-    const { from, to, configId, configHash, body } = message;
-    if (to !== this.#state.pid || !this.#state.peers.includes(from)) {
+    const { from, to, configId, configHash } = message;
+    const own = this.#state.config.configId;
+    if (to !== this.#state.pid || from === this.#state.pid) {
       this.#state.violation(
         from,
-        'messages go between members of one configuration',
-        `a ${body.kind} from ${from} to ${to}`,
+        'messages go from one node to another',
+        `a ${message.body.kind} from ${from} to ${to}`,
       );
       return;
     }
-    if (configId !== this.#state.config.configId || configHash !== this.#state.configHash) {
+    if (configId !== own || configHash !== this.#state.configHash) {
       this.#output.fact({ kind: 'foreignConfig', from, configId, configHash });
+      if (configId < own) this.#entry.onBehind(message);
+      else if (configId > own && this.#entry.onAhead(message)) this.#entered();
       return;
     }
+    this.#handleOfConfig(from, message.body);
+    this.#enterIfDue();
+  }
+
+  #handleOfConfig(from: NodeId, body: MessageBody<E, S>): void {
+    if (body.kind === 'configAhead' || body.kind === 'fetchDecided') {
+      this.#entry.onSame(from, body);
+      return;
+    }
+    // Asked for before the configuration was entered, and not needed any more.
+    if (body.kind === 'decidedSync') return;
+    if (!this.#state.peers.includes(from)) {
+      this.#state.violation(
+        from,
+        'messages go between members of one configuration',
+        `a ${body.kind} from ${from}`,
+      );
+      return;
+    }
+    if (!this.#entry.takesPart) return;
     switch (body.kind) {
       case 'heartbeatRequest':
         this.#heartbeats.onRequest(from, body, this.#election);
@@ -146,10 +164,8 @@ export class OmniPaxos<E, S> {
         this.#paxos.handle(from, body);
         return;
       case 'takeLeadership':
-      case 'configAhead':
-      case 'fetchDecided':
-      case 'decidedSync':
-        this.#state.violation(from, 'no node of this version asks for it', body.kind);
+        // A late one is of a ballot that is promised no more, or whose session is over.
+        if (from === body.n.pid && this.#paxos.acceptsHandOver(body.n)) this.#takeOver(body.n);
         return;
       default:
         unreachable(body);
@@ -158,12 +174,53 @@ export class OmniPaxos<E, S> {
 
   /** Proposes an entry; see {@link AppendResult} for what may become of it. The entry must not be changed afterwards. */
   append(entry: E, options: AppendOptions): AppendResult {
+    if (this.#entry.isRemoved) return { ok: false, reason: 'stopped' };
     return this.#paxos.append(entry, options);
   }
 
   /**
+   * Proposes the stop sign that ends this configuration and begins `nextConfig`; only where this node leads, and not before its wait for older leases is over. What this configuration's
+   * leases are is noted in the next one. Once the stop sign is decided, every member enters the next configuration by itself.
+   * @param nextConfig its configId must be one more than the present one, and it must not name a `previousLease`.
+   * @param metadata whatever the host wants the next configuration to know; it is copied.
+   * @throws {InvalidInputError} naming the field of `nextConfig` that breaks a rule; nothing has changed then.
+   */
+  reconfigure(nextConfig: ClusterConfig, metadata?: Uint8Array): ReconfigureResult {
+    return this.#paxos.appendStopSign({
+      nextConfig: nextConfigAfter(this.#state.config, nextConfig),
+      ...(metadata === undefined ? {} : { metadata: Uint8Array.from(metadata) }),
+    });
+  }
+
+  /**
+   * Gives the leadership up, in this turn, in favour of `target`, which is asked to take over once it has accepted the whole log. What is proposed meanwhile is buffered, or refused if
+   * it must not be forwarded. If nobody has taken over after an election timeout, this node leads again, under a higher ballot.
+   * Not to be called before this leader's own wait for older leases is over.
+   */
+  transferLeadership(target: NodeId): TransferResult {
+    return this.#paxos.handOver(target, this.#electionTickTimeout);
+  }
+
+  /**
+   * Takes over at once, above every ballot that this node has seen; nothing happens while this node takes no part in its configuration.
+   * @throws {BallotExhaustedError} if the ballot number is at its end.
+   */
+  tryBecomeLeader(): void {
+    if (this.#entry.takesPart) this.#takeOver();
+  }
+
+  /**
+   * Prefers this node, or not, among those that raise their ballots to the same n: a whole number within [0, 65,535]. Taken up when this node's ballot is next raised.
+   * @throws {InvalidInputError} out of range.
+   */
+  setPriority(priority: number): void {
+    this.#priority = parseInput(prioritySchema, priority, 'priority');
+    this.#election.priority = this.#priority;
+  }
+
+  /**
    * Replaces the log below `upToIdx` by the host's state after folding it. A local decision: no peer is asked to do the same.
-   * @throws {LogRangeError} unless `compactedIdx < upToIdx <= decidedIdx`; nothing has changed then.
+   * @throws {LogRangeError} unless `compactedIdx < upToIdx <= decidedIdx`, or if the last decided stop sign is not below `upToIdx`; nothing has changed then.
    */
   snapshot(upToIdx: number, value: S): void {
     const snapshot = { value, compactedIdx: upToIdx, config: this.#state.config };
@@ -173,12 +230,14 @@ export class OmniPaxos<E, S> {
 
   /** A new connection to this peer is up; whatever was sent over an older one may be lost. */
   reconnected(pid: NodeId): void {
-    if (this.#state.peers.includes(pid)) this.#paxos.reconnected(pid);
+    if (this.#entry.takesPart && this.#state.peers.includes(pid)) this.#paxos.reconnected(pid);
   }
 
   /** The durable writes of all batches up to this token are on stable storage. Only now do this node's own claims count. */
   persisted(writeToken: number): void {
     this.#paxos.persisted(writeToken);
+    if (this.#entry.persisted(writeToken)) this.#beginRound();
+    this.#enterIfDue();
   }
 
   /** What has happened since the last call, to be carried out as {@link OutputBatch} says; undefined if nothing has. */
@@ -199,9 +258,12 @@ export class OmniPaxos<E, S> {
     return {
       nodeId: pid,
       config,
+      isMember: this.#state.isMember,
+      takesPart: this.#entry.takesPart,
       role,
       phase,
       leadership: this.leadership(),
+      handOverTarget: this.#paxos.leader?.handOverTarget,
       promise,
       acceptedRound,
       election: { currentBallot, leader, happy, round, lastHeard },
@@ -217,6 +279,57 @@ export class OmniPaxos<E, S> {
       })),
       bufferedProposals: this.#paxos.bufferedProposals,
     };
+  }
+
+  #electionTick(late: boolean): void {
+    this.#ticksInRound += 1;
+    if (late) {
+      this.#beginRound();
+    } else if (this.#ticksInRound >= this.#electionTickTimeout) {
+      const ballot = this.#election.endRound({
+        promise: this.#state.hasPromised ? this.#state.promise : undefined,
+        leadsInAccept: this.#state.role === 'leader' && this.#state.phase === 'accept',
+      });
+      this.#beginRound();
+      if (ballot !== undefined) this.#paxos.lead(ballot);
+    }
+    // Whoever was asked may have taken over already: the same ballot must never be led on.
+    if (this.#paxos.leader?.handOverTick() === true) this.#takeOver();
+  }
+
+  /** Leads above everything that was seen, and keeps the election in step. */
+  #takeOver(handedOverBy?: Ballot): void {
+    const above = maxBallot(this.#state.promise, this.#election.highestSeen);
+    this.#paxos.lead(this.#election.takeOver(above), handedOverBy);
+  }
+
+  #newElection(round: number): BallotLeaderElection {
+    const { config, hasPromised, pid, promise, quorum } = this.#state;
+    return new BallotLeaderElection({
+      pid,
+      configId: config.configId,
+      priority: this.#priority,
+      quorum,
+      round,
+      recoveredPromise: hasPromised ? promise : undefined,
+    });
+  }
+
+  #enterIfDue(): void {
+    const { due } = this.#entry;
+    if (due === undefined) return;
+    // Followers learn that the stop sign is decided while they can still be told in its configuration.
+    this.#paxos.flush();
+    this.#entry.enterDue(due);
+    this.#entered();
+  }
+
+  /** Nothing of the configuration before goes on; the election of the new one begins once the entry is durable. */
+  #entered(): void {
+    this.#paxos.reset();
+    this.#election = this.#newElection(this.#election.round);
+    this.#ticksInRound = 0;
+    this.#ticksSinceResend = 0;
   }
 
   #beginRound(): void {

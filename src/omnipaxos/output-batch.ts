@@ -1,4 +1,5 @@
 import type { Ballot, NodeId } from './ballot.js';
+import type { ClusterConfig } from './cluster-config.js';
 import type { Message } from './messages.js';
 import type { StableWrite } from './stable-state.js';
 
@@ -26,7 +27,20 @@ export type Fact =
       readonly promise: Ballot;
     }
   /** A leader's read quorum of durable promises has formed, of these nodes. */
-  | { readonly kind: 'readQuorum'; readonly ballot: Ballot; readonly nodes: readonly NodeId[] }
+  | {
+      readonly kind: 'readQuorum';
+      readonly ballot: Ballot;
+      readonly nodes: readonly NodeId[];
+      /**
+       * The leader before has handed its leadership over, and nobody of this quorum has promised anybody in between: no older lease than the one that was given up
+       * can be valid.
+       */
+      readonly handedOver: boolean;
+    }
+  /** The node has entered this configuration; it takes part in it, if it is a member, once the entry is durable. */
+  | { readonly kind: 'configuration'; readonly config: ClusterConfig; readonly isMember: boolean }
+  /** The node was a member, is one no more, and a read quorum of the configuration that is in force has gone on without it: it may stop. */
+  | { readonly kind: 'removed'; readonly config: ClusterConfig }
   /** A peer has broken a rule of the protocol; its message was dropped. To be counted, and logged as an error. */
   | { readonly kind: 'violation'; readonly from: NodeId; readonly rule: string; readonly detail: string }
   /** A message was dropped because it is of another configuration. To be counted. */

@@ -1,6 +1,6 @@
 import { BALLOT_ZERO, type Ballot, type NodeId } from './ballot.js';
 import { type ClusterConfig, hashClusterConfig } from './cluster-config.js';
-import type { LogRecord } from './log-record.js';
+import type { LogRecord, LogSync, StopSign } from './log-record.js';
 import type { MessageBody } from './messages.js';
 import type { OutputCollector } from './output-collector.js';
 import { type QuorumSizes, quorumSizes } from './quorum.js';
@@ -70,6 +70,17 @@ export class PaxosState<E, S> {
     return this.#quorum;
   }
 
+  /** Whether this node is a member of the configuration in force. */
+  get isMember(): boolean {
+    return this.#config.nodes.includes(this.pid);
+  }
+
+  /** The stop sign at the end of the log, decided or not, if it ends the configuration in force. */
+  get pendingStopSign(): { readonly idx: number; readonly stopSign: StopSign } | undefined {
+    const last = this.log.lastStopSign;
+    return last !== undefined && last.stopSign.nextConfig.configId > this.#config.configId ? last : undefined;
+  }
+
   /** Whether a promise was ever made in the configuration in force. */
   get hasPromised(): boolean {
     return this.#promise.configId === this.#config.configId && this.#promise.n >= 1;
@@ -80,6 +91,30 @@ export class PaxosState<E, S> {
     this.#previousPromise = this.#promise;
     this.#promise = n;
     this.output.write({ kind: 'promise', promise: n });
+  }
+
+  /**
+   * Enters `config`, in one durable write: the log becomes what `logSync` says and ends with it, all of it decided; nothing is promised or accepted in the new
+   * configuration yet (protocol, reconfiguration: an older promise or an undecided tail must not count in it).
+   */
+  enterConfig(config: ClusterConfig, logSync: LogSync<E, S>): void {
+    const decidedBefore = this.log.decidedIdx;
+    this.log.applySync(logSync);
+    this.log.decide(this.log.acceptedIdx);
+    this.output.write({ kind: 'enterConfig', config, logSync, decidedIdx: this.log.decidedIdx });
+    if (this.log.decidedIdx > decidedBefore) {
+      this.output.fact({ kind: 'decided', decidedIdx: this.log.decidedIdx });
+    }
+    this.role = 'follower';
+    this.phase = 'none';
+    this.acceptedRound = ballotFloor(config.configId);
+    this.#promise = this.acceptedRound;
+    this.#previousPromise = this.acceptedRound;
+    this.#config = config;
+    this.#configHash = hashClusterConfig(config);
+    this.#peers = config.nodes.filter((node) => node !== this.pid);
+    this.#quorum = quorumSizes(config);
+    this.output.fact({ kind: 'configuration', config, isMember: this.isMember });
   }
 
   /** Adds records to the log and to the writes. */

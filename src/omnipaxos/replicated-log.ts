@@ -53,6 +53,14 @@ export class ReplicatedLog<E, S> {
     return last?.kind === 'stopSign' ? { idx: this.acceptedIdx - 1, stopSign: last.stopSign } : undefined;
   }
 
+  /** The index of the last decided stop sign that the log holds; undefined if there is none above the snapshot. */
+  get lastDecidedStopSignIdx(): number | undefined {
+    const inRecords = this.#records.findLastIndex(
+      (record, i) => record.kind === 'stopSign' && this.compactedIdx + i < this.#decidedIdx,
+    );
+    return inRecords === -1 ? undefined : this.compactedIdx + inRecords;
+  }
+
   append(records: readonly LogRecord<E>[]): void {
     for (const record of records) this.#records.push(record);
   }
@@ -105,10 +113,17 @@ export class ReplicatedLog<E, S> {
 
   /**
    * Replaces the prefix that `snapshot` covers by it.
-   * @throws {LogRangeError} unless `compactedIdx < snapshot.compactedIdx <= decidedIdx`.
+   * @throws {LogRangeError} unless `compactedIdx < snapshot.compactedIdx <= decidedIdx`, and no decided stop sign lies above it.
    */
   compact(snapshot: Snapshot<S>): void {
     const upToIdx = snapshot.compactedIdx;
+    const stopSignIdx = this.lastDecidedStopSignIdx;
+    // The configuration in force below a stop sign is not kept, and a snapshot must name its own.
+    if (stopSignIdx !== undefined && upToIdx <= stopSignIdx) {
+      throw new LogRangeError(
+        `cannot compact up to ${upToIdx}: the configuration in force began behind the stop sign at ${stopSignIdx}`,
+      );
+    }
     if (!(upToIdx > this.compactedIdx && upToIdx <= this.#decidedIdx)) {
       throw new LogRangeError(
         `cannot compact up to ${upToIdx}: must be above compactedIdx ${this.compactedIdx} and at most decidedIdx ${this.#decidedIdx}`,

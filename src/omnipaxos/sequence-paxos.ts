@@ -3,6 +3,7 @@ import type { AppendOptions, AppendResult } from './append-result.js';
 import { type Ballot, ballotsEqual, compareBallots, type NodeId } from './ballot.js';
 import { Follower } from './follower.js';
 import { Leader } from './leader.js';
+import type { StopSign } from './log-record.js';
 import type {
   AcceptDecide,
   Accepted,
@@ -17,6 +18,7 @@ import type {
 } from './messages.js';
 import type { LeadershipView } from './output-batch.js';
 import type { PaxosState } from './paxos-state.js';
+import type { ReconfigureResult, TransferResult } from './reconfigure-result.js';
 
 /** The messages of Sequence Paxos. */
 export type SequencePaxosMessage<E, S> =
@@ -60,15 +62,46 @@ export class SequencePaxos<E, S> {
 
   /** The leadership as it stands: nobody leads in phase prepare, and nobody is followed before this life has synchronised with it. */
   leadership(): LeadershipView {
-    const { role, phase, promise } = this.#state;
-    if (role === 'leader') return phase === 'accept' ? { role, ballot: promise } : { role: 'unknown' };
+    const { role, promise } = this.#state;
+    if (role === 'leader') {
+      return this.#leader?.isInCharge === true ? { role, ballot: promise } : { role: 'unknown' };
+    }
     return this.#follower.isSynced ? { role, ballot: promise } : { role: 'unknown' };
   }
 
   /** Begins to lead with `ballot`, unless it is not above every ballot promised here. */
-  lead(ballot: Ballot): void {
+  lead(ballot: Ballot, handedOverBy?: Ballot): void {
     if (compareBallots(ballot, this.#state.promise) <= 0) return;
-    this.#leader = new Leader(this.#state, ballot);
+    this.#leader = new Leader(this.#state, ballot, handedOverBy);
+  }
+
+  /** Appends a stop sign: the last record of the configuration in force. */
+  appendStopSign(stopSign: StopSign): ReconfigureResult {
+    if (!this.#leads()) return { ok: false, reason: 'notLeader' };
+    if (this.#state.pendingStopSign !== undefined) return { ok: false, reason: 'pendingReconfiguration' };
+    this.#leader?.append([{ kind: 'stopSign', stopSign }]);
+    return { ok: true, idx: this.#state.log.acceptedIdx - 1, ballot: this.#state.promise };
+  }
+
+  /** Gives the leadership up in favour of `target`. */
+  handOver(target: NodeId, ticks: number): TransferResult {
+    const { leader } = this;
+    if (leader?.handOverTarget !== undefined) return { ok: false, reason: 'handOverUnderWay' };
+    if (leader === undefined || !leader.isInCharge) return { ok: false, reason: 'notLeader' };
+    if (!leader.canHandOverTo(target)) return { ok: false, reason: 'targetNotReady' };
+    leader.handOver(target, ticks);
+    return { ok: true };
+  }
+
+  /** Whether a hand-over of ballot n may be taken up. */
+  acceptsHandOver(n: Ballot): boolean {
+    return this.#follower.acceptsHandOver(n);
+  }
+
+  /** A new configuration is entered: neither leadership nor session goes on; what is buffered waits for the new leader. */
+  reset(): void {
+    this.#leader = undefined;
+    this.#follower.reset();
   }
 
   handle(from: NodeId, message: SequencePaxosMessage<E, S>): void {
@@ -94,7 +127,7 @@ export class SequencePaxos<E, S> {
         return;
       case 'proposalForward':
         // A node that does not lead drops what it is sent: forwarding it again could loop.
-        if (this.#leads() && this.#state.log.lastStopSign === undefined) this.#appendEntries(message.entries);
+        if (this.#leads() && this.#state.pendingStopSign === undefined) this.#appendEntries(message.entries);
         return;
       default:
         unreachable(message);
@@ -106,12 +139,12 @@ export class SequencePaxos<E, S> {
   }
 
   append(entry: E, options: AppendOptions): AppendResult {
-    const { log, phase, promise, role } = this.#state;
+    const { log, pendingStopSign, phase, promise, role } = this.#state;
     const leads = this.#leads();
     if (options.ballot !== undefined && !(leads && ballotsEqual(options.ballot, promise))) {
       return { ok: false, reason: 'notLeader' };
     }
-    if (log.lastStopSign !== undefined) return { ok: false, reason: 'pendingReconfiguration' };
+    if (pendingStopSign !== undefined) return { ok: false, reason: 'pendingReconfiguration' };
     if (leads) {
       this.#appendEntries([entry]);
       return { ok: true, outcome: 'appended', idx: log.acceptedIdx - 1, ballot: promise };
@@ -149,8 +182,10 @@ export class SequencePaxos<E, S> {
     this.#follower.flush();
   }
 
+  /** Whether records may be appended here: this node leads in phase accept, and is not handing over. */
   #leads(): boolean {
-    return this.#state.role === 'leader' && this.#state.phase === 'accept';
+    const { leader } = this;
+    return this.#state.phase === 'accept' && leader !== undefined && leader.handOverTarget === undefined;
   }
 
   #handleFromLeader(from: NodeId, message: Prepare | AcceptSync<E, S> | AcceptDecide<E> | Decide): void {
@@ -188,7 +223,7 @@ export class SequencePaxos<E, S> {
   #proposeBuffered(): void {
     if (this.#buffered.length === 0 || !this.#leads()) return;
     // A stop sign in the adopted log ends the configuration: what waits can only go into the next one.
-    if (this.#state.log.lastStopSign !== undefined) return;
+    if (this.#state.pendingStopSign !== undefined) return;
     this.#appendEntries(this.#takeBuffered());
   }
 

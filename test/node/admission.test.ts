@@ -115,7 +115,7 @@ describe('admission of peers', () => {
   test('refusals are counted and logged; other peers are served', async () => {
     const scripted = await ScriptedNode.running();
     expect(await scripted.transport.connect(2, { clusterId: 'prod' })).toMatchObject({ ok: false });
-    expect(await scripted.transport.connect(4)).toMatchObject({ ok: false });
+    expect(await scripted.transport.connect(2, { configHash: 7 })).toMatchObject({ ok: false });
     expect(await scripted.transport.connect(3)).toEqual({ ok: true });
     expect(scripted.node.status().counters.refusedPeers).toBe(2);
     expect(scripted.logger.lines.filter((line) => line.level === 'error')).toHaveLength(2);

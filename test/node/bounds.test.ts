@@ -144,8 +144,13 @@ describe('options', () => {
     expect(() => new ScriptedNode({}, options)).toThrow(/tickMillis/);
   });
 
-  test('a storage of a node that is no member of its configuration: refused', () => {
-    expect(() => new ScriptedNode({ nodeId: 4 })).toThrow(/must be a member of configuration 1 \(1, 2, 3\)/);
+  test('a storage of a node that is no member of its configuration: it asks the members, and takes no part', async () => {
+    const scripted = await ScriptedNode.running({ nodeId: 4 });
+    expect(scripted.node.status().core).toMatchObject({ isMember: false, takesPart: false });
+    await scripted.transport.connect(1);
+    await scripted.taken();
+    await scripted.clock.advance(500);
+    expect(await scripted.taken()).toEqual(['fetchDecided to 1', 'fetchDecided to 2', 'fetchDecided to 3']);
   });
 
   // R13

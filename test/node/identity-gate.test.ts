@@ -61,7 +61,13 @@ describe('identity gate: who may take part', () => {
     ['a remembered one in the same life', hello(identity(2, 4)), facts([identity(2, 4)]), 'admitted'],
     ['a remembered one in a later life', hello(identity(2, 9)), facts([identity(2, 4)]), 'admitted'],
     ['another cluster', hello(identity(2), [], { clusterId: 'prod' }), facts(), /^refuse: .*cluster "prod"/],
-    ['no member', hello(identity(4)), facts(), /^refuse: node 4 is not a member/],
+    ['no member: it may be behind, or about to become one', hello(identity(4)), facts(), 'admitted'],
+    [
+      'no member, when 4,096 nodes are remembered',
+      hello(identity(5_000)),
+      facts(Array.from({ length: 4_096 }, (_, i) => identity(i + 2))),
+      /^refuse: node 5000 is not a member of configuration 1, and 4096 nodes are remembered/,
+    ],
     ['the own node id', hello(identity(1)), facts(), /^refuse: it claims to be node 1/],
     [
       'the same configuration with another lease',
