@@ -10,6 +10,7 @@ import {
   OmniPaxos,
   type OmniPaxosOptions,
   type OutputBatch,
+  type ReconfigureResult,
   type Snapshot,
   type StableState,
   type StableWrite,
@@ -75,8 +76,20 @@ export function applyWrite(
       const records = state.records.slice(write.snapshot.compactedIdx - baseIdx);
       return { ...state, snapshot: write.snapshot, records };
     }
-    case 'enterConfig':
-      throw new Error('not used here');
+    case 'enterConfig': {
+      const { config, decidedIdx, logSync } = write;
+      const promise = { configId: config.configId, n: 0, priority: 0, pid: 0 };
+      const kept = logSync.snapshot === undefined ? state.records.slice(0, logSync.syncIdx - baseIdx) : [];
+      return {
+        ...state,
+        ...(logSync.snapshot === undefined ? {} : { snapshot: logSync.snapshot }),
+        config,
+        promise,
+        acceptedRound: promise,
+        decidedIdx,
+        records: [...kept, ...logSync.suffix],
+      };
+    }
   }
 }
 
@@ -113,15 +126,39 @@ export class CoreCluster {
   constructor(size: number, config: Partial<ClusterConfig> = {}, options: Record<NodeId, CoreOptions> = {}) {
     const nodes = Array.from({ length: size }, (_, index) => index + 1);
     this.config = { configId: 1, nodes, leaseMs: 0, maxClockDrift: 0.01, ...config };
-    for (const pid of this.config.nodes) {
-      const disk = new TestDisk(this.config);
-      const core = new OmniPaxos<string, string>(
-        { pid, incarnation: 1, ...TICKS, ...options[pid] },
-        disk.crash(),
-      );
-      this.nodes.set(pid, { core, incarnation: 1, disk, held: [], facts: [], up: true, slowDisk: false });
-    }
+    for (const pid of this.config.nodes) this.add(pid, options[pid]);
     this.collect();
+  }
+
+  /** A further node, on a new disk of the cluster's first configuration, of which it need not be a member. */
+  add(pid: NodeId, options: CoreOptions = {}): void {
+    const disk = new TestDisk(this.config);
+    const core = new OmniPaxos<string, string>({ pid, incarnation: 1, ...TICKS, ...options }, disk.crash());
+    this.nodes.set(pid, { core, incarnation: 1, disk, held: [], facts: [], up: true, slowDisk: false });
+  }
+
+  /** The configuration with `nodes` that may follow the one in force at `pid`. */
+  nextConfig(pid: NodeId, nodes: readonly NodeId[], config: Partial<ClusterConfig> = {}): ClusterConfig {
+    const { configId, leaseMs, maxClockDrift } = this.core(pid).config;
+    return { configId: configId + 1, nodes, leaseMs, maxClockDrift, ...config };
+  }
+
+  /** The leader of the newest configuration proposes to go on with `nodes`. */
+  reconfigure(nodes: readonly NodeId[]): ReconfigureResult {
+    const leader = this.electLeader();
+    return this.core(leader).reconfigure(this.nextConfig(leader, nodes));
+  }
+
+  /** Waits until every member of configuration `configId` takes part in it. */
+  entered(configId: number, nodes: readonly NodeId[]): void {
+    this.until(
+      () =>
+        nodes.every((pid) => {
+          const { config, takesPart } = this.core(pid).status();
+          return config.configId === configId && takesPart;
+        }),
+      `nodes ${nodes.join(', ')} in configuration ${configId}`,
+    );
   }
 
   node(pid: NodeId): TestNode {

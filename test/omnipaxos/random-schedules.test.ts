@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Ballot, NodeId } from '../../src/omnipaxos/index.js';
+import type { Ballot, ClusterConfig, NodeId } from '../../src/omnipaxos/index.js';
 import { SeededRandom } from '../../src/testing/seeded-random.js';
 import { CoreCluster } from './core-cluster.js';
 
@@ -14,6 +14,8 @@ interface Rates {
   readonly slowDisk: number;
   readonly compaction: number;
   readonly reconnect: number;
+  /** New configurations, hand-overs and takeovers by hand. */
+  readonly change: number;
 }
 
 /** Judges what nodes decide: one value per index for ever, over all nodes and lives. */
@@ -75,11 +77,24 @@ function runSchedule(seed: number, steps: number): number {
     slowDisk: random.pick([0, 0.3, 0.8]),
     compaction: random.pick([0, 0.01, 0.05]),
     reconnect: random.pick([0, 0.005, 0.02]),
+    change: random.pick([0, 0, 0.003, 0.02]),
   };
   const cluster = new CoreCluster(size);
+  if (rates.change > 0) for (let pid = size + 1; pid <= size + 2; pid++) cluster.add(pid);
   const checker = new AgreementChecker();
   const pids = [...cluster.nodes.keys()];
   let proposals = 0;
+
+  const change = (pid: NodeId): void => {
+    const { core } = cluster.node(pid);
+    const dice = random.nextFloat();
+    if (dice < 0.5) {
+      const nodes = pids.filter(() => random.chance(0.6));
+      core.reconfigure(cluster.nextConfig(pid, nodes.length === 0 ? [pid] : nodes));
+    } else if (dice < 0.75) core.transferLeadership(random.pick(pids));
+    else if (dice < 0.9) core.tryBecomeLeader();
+    else core.setPriority(random.below(10));
+  };
 
   const act = (): void => {
     const dice = random.nextFloat();
@@ -97,7 +112,8 @@ function runSchedule(seed: number, steps: number): number {
       return;
     }
     if (!node.up) return;
-    if (random.chance(rates.reconnect)) node.core.reconnected(random.pick(pids));
+    if (random.chance(rates.change)) change(pid);
+    else if (random.chance(rates.reconnect)) node.core.reconnected(random.pick(pids));
     else if (random.chance(rates.compaction)) {
       const { decidedIdx, compactedIdx } = node.core;
       if (decidedIdx > compactedIdx) node.core.snapshot(decidedIdx, checker.fold(decidedIdx));
@@ -135,7 +151,12 @@ function runSchedule(seed: number, steps: number): number {
   }
   // What a leader appends just before it is deposed may be lost: it is proposed again until it is decided.
   let proposedIn: Ballot | undefined;
-  const isDecidedEverywhere = (): boolean => pids.every((pid) => cluster.decided(pid).includes('last'));
+  const newestConfig = (): ClusterConfig =>
+    pids
+      .map((pid) => cluster.core(pid).config)
+      .reduce((newest, config) => (config.configId > newest.configId ? config : newest));
+  const isDecidedEverywhere = (): boolean =>
+    newestConfig().nodes.every((pid) => cluster.decided(pid).includes('last'));
   cluster.until(
     () => {
       checker.check(cluster);
