@@ -14,6 +14,8 @@ export interface ConnectionSetHandlers {
   readonly hello: () => Hello;
   readonly admit: (peer: Hello) => Promise<Admission>;
   readonly linkTo: (peerId: NodeId) => PeerLink<PeerConnection> | undefined;
+  /** The link to a peer that has called; undefined if it is not listed, and too many of those have called before. */
+  readonly linkForCaller: (peerId: NodeId) => PeerLink<PeerConnection> | undefined;
   /**
    * A message's bytes, over an established connection of this peer.
    * @throws {MalformedError} if they are no message of this peer to this node.
@@ -148,7 +150,17 @@ export class ConnectionSet {
       refusalOf(peer, { settings, clusterId: handlers.hello().clusterId, dialled }) ??
       settings.socketFactory.contradicts(socket, peer.nodeId);
     if (reason !== undefined) return { ok: false, reason };
-    if (dialled === undefined) handlers.linkTo(peer.nodeId)?.called(connection);
+    if (dialled === undefined) {
+      const link = handlers.linkForCaller(peer.nodeId);
+      if (link === undefined) {
+        const { limits, nodeId } = settings;
+        return {
+          ok: false,
+          reason: `node ${peer.nodeId} is not a peer of node ${nodeId}, which takes ${limits.maxUnlistedPeers} others (maxUnlistedPeers)`,
+        };
+      }
+      link.called(connection);
+    }
     return await handlers.admit(peer);
   }
 

@@ -4,7 +4,7 @@ import type { TcpSettings } from './tcp-options.js';
 
 /** What a transport knows when it looks at a Hello. */
 export interface HelloExpectation {
-  readonly settings: Pick<TcpSettings, 'nodeId' | 'peers'>;
+  readonly settings: Pick<TcpSettings, 'nodeId'>;
   /** This node's cluster. */
   readonly clusterId: string;
   /** The node that was dialled; undefined on the side that was called. */
@@ -14,7 +14,7 @@ export interface HelloExpectation {
 /** Why whoever states this Hello is turned away, before the node is asked to judge it; undefined if nothing speaks against it. */
 export function refusalOf(hello: Hello, expectation: HelloExpectation): string | undefined {
   const { settings, clusterId, dialled } = expectation;
-  const { nodeId, peers } = settings;
+  const { nodeId } = settings;
   if (hello.clusterId !== clusterId) {
     return `it belongs to cluster ${JSON.stringify(hello.clusterId)}, this node to ${JSON.stringify(clusterId)}`;
   }
@@ -22,6 +22,5 @@ export function refusalOf(hello: Hello, expectation: HelloExpectation): string |
     return `node ${hello.nodeId} answers where node ${dialled} was dialled: the addresses of the peers are mixed up`;
   }
   if (hello.nodeId === nodeId) return `it claims to be node ${nodeId}, as this node does`;
-  if (!peers.has(hello.nodeId)) return `node ${hello.nodeId} is not a peer of node ${nodeId}`;
   return undefined;
 }

@@ -18,8 +18,8 @@ export interface PeerLinkOptions<C extends LinkConnection> {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
-  /** Begins to connect to the peer. */
-  readonly connect: () => C;
+  /** Begins to connect to the peer; undefined if it is not known where it is: it must call. */
+  readonly connect: (() => C) | undefined;
   /** The order that the next connection will have. */
   readonly nextOrder: () => number;
   readonly onConnected: (peer: Hello) => void;
@@ -69,10 +69,11 @@ export class PeerLink<C extends LinkConnection> {
   /** Begins to connect, unless it is connected, connecting, being called or stopped. */
   dial(): void {
     if (this.#isStopped || this.#current !== undefined || this.#dialling !== undefined) return;
-    if (this.#calling.size > 0) return;
+    const { connect } = this.#options;
+    if (connect === undefined || this.#calling.size > 0) return;
     this.#redial?.cancel();
     this.#redial = undefined;
-    this.#dialling = this.#options.connect();
+    this.#dialling = connect();
   }
 
   /** The peer has said Hello on a connection of its own. As long as that goes on this node does not dial. */
@@ -149,6 +150,7 @@ export class PeerLink<C extends LinkConnection> {
 
   #redialLater(): void {
     if (this.#dialling !== undefined || this.#redial !== undefined) return;
+    if (this.#options.connect === undefined) return;
     this.#redial = this.#options.clock.setTimer(this.#backoff.nextMs(), () => {
       this.#redial = undefined;
       this.dial();

@@ -51,6 +51,10 @@ export const tcpLimitsSchema = z
     bulkWindowBytes: whole(ACK_EVERY_BYTES, 2 ** 26, 2 ** 18),
     /** How many callers may be in the handshake at once; further ones are turned away: within [1, 10,000]. Default 64. */
     maxPendingCallers: whole(1, 10_000, 64),
+    /**
+     * How many nodes that `peers` does not list may call, one after the other or at once, as future members do: within [0, 10,000]. They are never dialled. Default 64.
+     */
+    maxUnlistedPeers: whole(0, 10_000, 64),
     /** How long it may take to connect, in ms: within [1, 3,600,000], as all times here. Default 3,000. */
     connectTimeoutMs: ms(3_000),
     /** How long a handshake may take once connected, both nodes' admissions included, in ms. Default 3,000. */
@@ -86,7 +90,7 @@ export interface TcpPeerTransportOptions<E, S> extends z.input<typeof tcpLimitsS
   readonly nodeId: NodeId;
   /** `host:port` to listen on; port 0 takes any free one. */
   readonly listen: string;
-  /** `host:port` of each other node, as this one reaches it. */
+  /** `host:port` of each other node, as this one reaches it. Nodes that are not listed may call, as far as `maxUnlistedPeers` allows. */
   readonly peers: ReadonlyMap<NodeId, string>;
   readonly codecs: Codecs<E, S>;
   readonly clock?: Clock;

@@ -117,6 +117,7 @@ export class TcpPeerTransport<E, S> implements PeerTransport<E, S> {
         hello: () => handlers.hello(),
         admit: (peer) => handlers.admit(peer),
         linkTo: (peerId) => this.#links.get(peerId),
+        linkForCaller: (peerId) => this.#links.get(peerId) ?? this.#linkUnlisted(peerId, handlers),
         onMessage: (peerId, bytes) => {
           const message = this.#decode(peerId, bytes);
           this.#stats.messagesReceived += 1;
@@ -124,6 +125,16 @@ export class TcpPeerTransport<E, S> implements PeerTransport<E, S> {
         },
       },
     });
+  }
+
+  /** A link to a node whose address is not known: it is there once that node has called. */
+  #linkUnlisted(peerId: NodeId, handlers: PeerTransportHandlers<E, S>): PeerLink<PeerConnection> | undefined {
+    const { limits, peers } = this.#settings;
+    if (this.#running === undefined || this.#links.size - peers.size >= limits.maxUnlistedPeers)
+      return undefined;
+    const link = this.#link(peerId, this.#running.connections, handlers);
+    this.#links.set(peerId, link);
+    return link;
   }
 
   #link(
@@ -137,7 +148,7 @@ export class TcpPeerTransport<E, S> implements PeerTransport<E, S> {
       clock,
       random,
       logger: logger.child({ peer: peerId }),
-      connect: () => connections.dial(peerId),
+      connect: this.#settings.peers.has(peerId) ? () => connections.dial(peerId) : undefined,
       nextOrder: () => connections.nextOrder,
       onConnected: (peer) => {
         this.#stats.connectionsOpened += 1;

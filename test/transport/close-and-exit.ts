@@ -15,6 +15,7 @@ const first = new TcpPeerTransport<string, number>({
     [3, '127.0.0.1:10'],
   ]),
   codecs: testCodecs,
+  maxUnlistedPeers: 0,
 });
 const talking = new TestPeer(1);
 await first.start(talking);

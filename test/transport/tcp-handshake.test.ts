@@ -12,9 +12,9 @@ describe('TCP handshake: who is refused', () => {
   test.each<[string, Partial<Hello>, RegExp]>([
     ['of another cluster', { clusterId: 'other' }, /it belongs to cluster "other", this node to "test"/],
     ['with the id of the node that it calls', { nodeId: 1 }, /it claims to be node 1, as this node does/],
-    ['that is no peer', { nodeId: 9 }, /node 9 is not a peer of node 1/],
+    ['that is no peer, where none may call', { nodeId: 9 }, /node 9 is not a peer of node 1, which takes 0/],
   ])('a caller %s, is told why and never judged', async (_, changes, reason) => {
-    await using bench = new TcpBench();
+    await using bench = new TcpBench([1, 2], { maxUnlistedPeers: 0 });
     const one = await bench.start(1);
     const caller = new RawCaller(bench.network, addressOf(1));
     caller.send(encodeFrame('hello', encodeHello(testHello(2, changes))));
@@ -47,8 +47,42 @@ describe('TCP handshake: who is refused', () => {
     expect(one.transport.stats()).toMatchObject({ malformedFrames: 1 });
   });
 
+  test('a node that is not listed calls, as a future member does: taken, never dialled, and back when it calls again', async () => {
+    await using bench = new TcpBench([1]);
+    const one = await bench.start(1);
+    const peers = new Map([[1, addressOf(1)]]);
+    const joining = await bench.start(7, { peers });
+    await bench.pass(100);
+    expect([one.peer.events, joining.peer.events]).toEqual([['+7'], ['+1']]);
+    one.transport.send(bulk(1, 7, 1));
+    joining.transport.send(bulk(7, 1, 2));
+    await bench.pass(10);
+    expect([counters(one.peer.messages), counters(joining.peer.messages)]).toEqual([[2], [1]]);
+    await joining.transport.close();
+    await bench.pass(10_000);
+    expect(one.peer.events).toEqual(['+7', '-7']);
+    expect(bench.network.openSockets).toEqual([]);
+    await bench.start(7, { peers }, new TestPeer(7, { incarnation: 2 }));
+    await bench.pass(100);
+    expect(one.peer.events).toEqual(['+7', '-7', '+7']);
+  });
+
+  test('more nodes that are not listed than may call: the first ones stay, the next is told why', async () => {
+    await using bench = new TcpBench([1], { maxUnlistedPeers: 2 });
+    const one = await bench.start(1);
+    const peers = new Map([[1, addressOf(1)]]);
+    for (const nodeId of [7, 8, 9]) {
+      await bench.start(nodeId, { peers });
+      await bench.pass(100);
+    }
+    expect(one.peer.events).toEqual(['+7', '+8']);
+    expect(bench.warnings()).toContain(
+      'it refuses this node: node 9 is not a peer of node 1, which takes 2 others (maxUnlistedPeers)',
+    );
+  });
+
   test('another node behind the address that was dialled, both tell why, and nobody is connected', async () => {
-    await using bench = new TcpBench([1, 2, 3]);
+    await using bench = new TcpBench([1, 2, 3], { maxUnlistedPeers: 0 });
     const one = await bench.start(1, { peers: new Map([[2, addressOf(3)]]) });
     const three = await bench.start(3);
     await bench.pass(500);
@@ -197,7 +231,7 @@ describe('TCP handshake: what it costs', () => {
 
   // T05
   test('a caller that is refused and goes on, is let read why, and destroyed soon after', async () => {
-    await using bench = new TcpBench();
+    await using bench = new TcpBench([1, 2], { maxUnlistedPeers: 0 });
     await bench.start(1);
     const caller = new RawCaller(bench.network, addressOf(1), { allowHalfOpen: true });
     caller.send(encodeFrame('hello', encodeHello(testHello(9))));
