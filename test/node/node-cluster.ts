@@ -44,24 +44,26 @@ export class NodeCluster {
     route: (message) => this.route(message),
   });
   readonly #options: NodeClusterOptions;
+  readonly #random: SeededRandom;
 
   constructor(options: NodeClusterOptions = {}) {
     this.#options = options;
     const nodes = Array.from({ length: options.size ?? 3 }, (_, index) => index + 1);
     this.config = { configId: 1, nodes, leaseMs: 0, maxClockDrift: 0.01, ...options.config };
-    const random = new SeededRandom(options.seed ?? 7);
-    for (const nodeId of this.config.nodes) {
-      this.disks.set(
-        nodeId,
-        new MemoryDisk({ clusterId: 'test', nodeId, config: this.config, random: random.fork() }),
-      );
-      this.clocks.set(nodeId, new MachineClock(this.clock, options.rates?.[nodeId]));
-    }
+    this.#random = new SeededRandom(options.seed ?? 7);
+    for (const nodeId of this.config.nodes) this.addMachine(nodeId);
     onTestFinished(async () => {
       // A disk may be slow, or dead: nobody waits for it.
       for (const node of this.nodes.values()) void node.stop();
       await settleMicrotasks();
     });
+  }
+
+  /** A machine with a new disk of the cluster's first configuration, of which the node need not be a member. */
+  addMachine(nodeId: NodeId): void {
+    const random = this.#random.fork();
+    this.disks.set(nodeId, new MemoryDisk({ clusterId: 'test', nodeId, config: this.config, random }));
+    this.clocks.set(nodeId, new MachineClock(this.clock, this.#options.rates?.[nodeId]));
   }
 
   /** A cluster that runs, and has had the time to agree on a leader. */
@@ -162,6 +164,24 @@ export class NodeCluster {
     const result = leader.append(entry, { forward: false });
     if (!result.ok) throw new Error(`append: ${result.reason}`);
     await this.until(() => at.every((nodeId) => this.decided(nodeId).includes(entry)), `${entry} is decided`);
+  }
+
+  /** The leader proposes to go on with these nodes. */
+  async reconfigure(nodes: readonly NodeId[], changes: Partial<ClusterConfig> = {}): Promise<void> {
+    // Not all follow it: some may be waiting to become members.
+    const { node } = await this.until(() => this.leaders()[0], 'a leader');
+    const { configId, leaseMs, maxClockDrift } = node.status().core.config;
+    const result = node.reconfigure({ configId: configId + 1, nodes, leaseMs, maxClockDrift, ...changes });
+    if (!result.ok) throw new Error(`reconfigure: ${result.reason}`);
+  }
+
+  /** Waits until these nodes take part in this configuration. */
+  async entered(configId: number, nodes: readonly NodeId[]): Promise<void> {
+    const isIn = (nodeId: NodeId): boolean => {
+      const { config, takesPart } = this.node(nodeId).status().core;
+      return config.configId === configId && takesPart;
+    };
+    await this.until(() => nodes.every(isIn), `nodes ${nodes.join(', ')} in configuration ${configId}`);
   }
 
   /** The decided entries of a node; a snapshot as `<value>`. */

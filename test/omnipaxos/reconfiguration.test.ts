@@ -179,6 +179,37 @@ describe('reconfiguration', () => {
     expect(cluster.core(1).compactedIdx).toBe(3);
   });
 
+  // R11
+  test('a leader whose log came with a stop sign: not in charge, it may be decided elsewhere already', () => {
+    const { cluster, leader } = serving(3);
+    const [follower = 0, third = 0] = [1, 2, 3].filter((pid) => pid !== leader);
+    cluster.link(leader, third, false);
+    cluster.filter = ({ body }) => body.kind !== 'accepted';
+    cluster.core(leader).reconfigure(cluster.nextConfig(leader, [leader]));
+    cluster.settle();
+    cluster.crash(leader);
+    cluster.core(follower).tryBecomeLeader();
+    cluster.ticks(60);
+    expect(cluster.core(follower).status()).toMatchObject({
+      role: 'leader',
+      phase: 'accept',
+      leadership: { role: 'unknown' },
+    });
+    cluster.filter = () => true;
+    cluster.until(() => cluster.core(third).config.configId === 2, 'the stop sign is decided');
+  });
+
+  test('a node keeps its priority, and its rounds go on counting', () => {
+    const { cluster } = serving(3);
+    cluster.core(2).setPriority(7);
+    const { round } = cluster.core(2).status().election;
+    cluster.reconfigure([1, 2, 3]);
+    cluster.entered(2, [1, 2, 3]);
+    const { election } = cluster.core(2).status();
+    expect(election.currentBallot).toMatchObject({ configId: 2, priority: 7 });
+    expect(election.round).toBeGreaterThan(round);
+  });
+
   // P24
   test('each configuration counts ballots anew', () => {
     const { cluster, leader } = serving(3);
@@ -272,7 +303,11 @@ describe('reconfiguration: what must be durable', () => {
       () => [1, 2, 3].every((pid) => cluster.core(pid).config.configId === 2),
       'all have entered',
     );
-    for (const pid of [1, 2, 3]) cluster.crash(pid);
+    const floor = { configId: 2, n: 0, priority: 0, pid: 0 };
+    for (const pid of [1, 2, 3]) {
+      expect(cluster.core(pid).status()).toMatchObject({ promise: floor, acceptedRound: floor });
+      cluster.crash(pid);
+    }
     cluster.filter = () => true;
     for (const pid of [1, 2, 3]) cluster.restart(pid);
     for (const pid of [1, 2, 3])
