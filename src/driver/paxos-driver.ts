@@ -9,7 +9,7 @@ import {
 } from '../consensus/index.js';
 import { parseInput, unreachable } from '../errors/index.js';
 import type { AppliedEvent, HighWaterCommand, ProposalId } from '../high-water/index.js';
-import { type Clock, deferWithDeadline, silentLogger, systemClock } from '../runtime/index.js';
+import { type Clock, type Deferred, deferWithDeadline, silentLogger, systemClock } from '../runtime/index.js';
 import { applyPathDead, closed, lossOfLeadership, notLeader } from './call-errors.js';
 import { checkCallTimeout } from './call-timeout.js';
 import { claimHostLife, type HostLife } from './host-life.js';
@@ -19,7 +19,8 @@ import type { PaxosHighWaterHost, ProposeResult } from './paxos-high-water-host.
 import { ProposalWaits } from './proposal-waits.js';
 
 /**
- * The consensus driver on a replicated log: an advance is one entry of the log, a load is one barrier in it.
+ * The consensus driver on a replicated log: an advance is one entry of the log (or shares a pending one that
+ * reaches as far), a load is one barrier in it.
  * Each is answered in the turn in which that very entry is folded, if this node still leads at the epoch of
  * the call then.
  *
@@ -92,14 +93,24 @@ export class PaxosDriver implements ConsensusDriver {
     return await this.#propose({ kind: 'barrier', epoch, id: this.#takeId() }, options);
   }
 
-  /** One advance. Its epoch is checked and it is proposed in one synchronous step. */
+  /**
+   * One advance. Its epoch is checked and it is proposed in one synchronous step; or it shares the entry of one
+   * of the same epoch that is proposed already, is not folded yet, and reaches as far.
+   */
   async persistHighWater(atLeast: number, epoch: Epoch, options: CallOptions = {}): Promise<number> {
     assertAdvanceInRange(atLeast);
     toEpoch(epoch);
     this.#beginCall(options);
     this.#leaderEpoch();
     this.#refuseIfLost(epoch);
-    return await this.#propose({ kind: 'advance', atLeast, epoch, id: this.#takeId() }, options);
+    this.#endIfLost();
+    const seq = this.#waits.advanceReaching(atLeast, epoch);
+    if (seq === undefined) {
+      return await this.#propose({ kind: 'advance', atLeast, epoch, id: this.#takeId() }, options);
+    }
+    const result = this.#defer('advance', options);
+    this.#waits.join(seq, result);
+    return await this.#wait(seq, result);
   }
 
   async close(): Promise<void> {
@@ -148,23 +159,34 @@ export class PaxosDriver implements ConsensusDriver {
    * Proposes in the turn of the call, and waits. The wait is there before the proposal, so that no fold can
    * slip between.
    */
-  async #propose(command: HighWaterCommand, { signal, timeoutMs }: CallOptions): Promise<number> {
+  async #propose(command: HighWaterCommand, options: CallOptions): Promise<number> {
     this.#endIfLost();
-    const result = deferWithDeadline<number>({
-      clock: this.#clock,
-      timeoutMs: timeoutMs ?? this.#callTimeoutMs,
-      signal,
-      onTimeout: () =>
-        new ConsensusError('transient', `a ${command.kind} was not decided in time; try again`),
-    });
+    const result = this.#defer(command.kind, options);
     this.#waits.add(command, result);
     this.#waitsEpoch = command.epoch;
     const refusal = this.#tryPropose(command);
-    if (refusal !== undefined) result.reject(refusal);
+    if (refusal !== undefined) {
+      // At once: nobody may join what was never appended.
+      this.#waits.remove(command.id.seq, result);
+      result.reject(refusal);
+    }
+    return await this.#wait(command.id.seq, result);
+  }
+
+  #defer(kind: HighWaterCommand['kind'], { signal, timeoutMs }: CallOptions): Deferred<number> {
+    return deferWithDeadline<number>({
+      clock: this.#clock,
+      timeoutMs: timeoutMs ?? this.#callTimeoutMs,
+      signal,
+      onTimeout: () => new ConsensusError('transient', `a ${kind} was not decided in time; try again`),
+    });
+  }
+
+  async #wait(seq: number, result: Deferred<number>): Promise<number> {
     try {
       return await result.promise;
     } finally {
-      this.#waits.remove(command.id.seq);
+      this.#waits.remove(seq, result);
     }
   }
 

@@ -21,6 +21,8 @@ interface ModelCall {
   readonly epoch: bigint;
   readonly dueMs: number;
   outcome: string | undefined;
+  /** The turn in which it ended by itself; others may share its entry until that turn is over. */
+  abandonedIn?: number;
 }
 
 /**
@@ -39,16 +41,37 @@ class Model {
   failed = false;
   closed = false;
   seq = 0;
+  turn = 0;
+  /** How far each proposal reaches. */
+  readonly reaches = new Map<number, number>();
+  /** Proposals that were folded, dropped or ended with their leadership: nobody joins them any more. */
+  readonly answered = new Set<number>();
   log: { readonly call: ModelCall; readonly atLeast: number }[] = [];
 
   begin(kind: HighWaterCommand['kind'], atLeast: number, epoch: bigint, timeoutMs: number): void {
     const refusal = this.#refusal(epoch);
-    if (refusal === undefined) this.seq += 1;
-    const call = { seq: this.seq, kind, epoch, dueMs: this.nowMs + timeoutMs, outcome: refusal };
+    if (refusal === undefined) this.endLost();
+    const shared = refusal === undefined && kind === 'advance' ? this.#shared(atLeast, epoch) : undefined;
+    if (refusal === undefined && shared === undefined) this.seq += 1;
+    const seq = shared ?? this.seq;
+    const call: ModelCall = { seq, kind, epoch, dueMs: this.nowMs + timeoutMs, outcome: refusal };
     this.calls.push(call);
     if (refusal !== undefined) return;
-    this.endLost();
-    this.log.push({ call, atLeast });
+    this.reaches.set(seq, Math.max(atLeast, this.reaches.get(seq) ?? 0));
+    if (shared === undefined) this.log.push({ call, atLeast });
+  }
+
+  /** The first proposal that an advance can share: somebody waits for it, and it reaches as far. */
+  #shared(atLeast: number, epoch: bigint): number | undefined {
+    const waiting = this.calls.filter(
+      (call) =>
+        call.kind === 'advance' &&
+        call.epoch === epoch &&
+        (call.outcome === undefined || call.abandonedIn === this.turn) &&
+        !this.answered.has(call.seq),
+    );
+    const seqs = waiting.map((call) => call.seq).filter((seq) => (this.reaches.get(seq) ?? -1) >= atLeast);
+    return seqs.length === 0 ? undefined : Math.min(...seqs);
   }
 
   #refusal(epoch: bigint): string | undefined {
@@ -66,11 +89,19 @@ class Model {
   }
 
   endLost(): void {
-    for (const call of this.open()) call.outcome = this.lossAt(call.epoch);
+    for (const call of this.open()) {
+      call.outcome = this.lossAt(call.epoch);
+      if (call.outcome !== undefined) this.answerAll();
+    }
+  }
+
+  answerAll(): void {
+    for (let seq = 1; seq <= this.seq; seq++) this.answered.add(seq);
   }
 
   endAll(outcome: string): void {
     for (const call of this.open()) call.outcome = outcome;
+    this.answerAll();
   }
 
   tell(): void {
@@ -89,6 +120,7 @@ class Model {
     if (own.epoch > this.foldedEpoch) this.foldedEpoch = own.epoch;
     if (this.closed) return;
     this.endLost();
+    for (let seq = 1; seq <= own.seq; seq++) this.answered.add(seq);
     for (const call of this.open()) {
       if (call.seq > own.seq) continue;
       call.outcome =
@@ -103,7 +135,13 @@ class Model {
 
   pass(ms: number): void {
     this.nowMs += ms;
-    for (const call of this.open()) if (call.dueMs <= this.nowMs) call.outcome = 'transient';
+    for (const call of this.open()) if (call.dueMs <= this.nowMs) this.abandon(call, 'transient');
+  }
+
+  /** A call ends by itself; its proposal may still be decided. */
+  abandon(call: ModelCall, outcome: string): void {
+    call.outcome = outcome;
+    call.abandonedIn = this.turn;
   }
 
   open(): ModelCall[] {
@@ -246,7 +284,7 @@ class Run {
 
   #abort(call: number): void {
     const aborted = this.model.calls[call];
-    if (aborted !== undefined && aborted.outcome === undefined) aborted.outcome = 'aborted';
+    if (aborted !== undefined && aborted.outcome === undefined) this.model.abandon(aborted, 'aborted');
     this.#controllers[call]?.abort('aborted');
   }
 
@@ -270,6 +308,7 @@ describe('paxos driver: any interleaving', () => {
             for (const each of turn) run.take(each);
             await settleMicrotasks();
             run.compare();
+            run.model.turn += 1;
           }
           run.take({ do: 'close' });
           await settleMicrotasks();

@@ -15,8 +15,38 @@ describe('paxos driver: an entry is folded', () => {
     const low = driver.persistHighWater(50, EPOCH_1);
     const high = driver.persistHighWater(70, EPOCH_1);
     const stale = driver.persistHighWater(60, EPOCH_1);
-    for (let i = 0; i < 3; i++) host.foldNext();
+    for (let i = 0; i < 2; i++) host.foldNext();
     expect(await Promise.all([low, high, stale])).toEqual([50, 70, 70]);
+  });
+
+  test('many advances at once, shares the entry of a pending one that reaches as far', async () => {
+    const { driver, host } = setUp();
+    const asked = [30, 10, 50, 50, 20, 40];
+    const calls = asked.map((atLeast) => driver.persistHighWater(atLeast, EPOCH_1));
+    expect(host.proposed.map((command) => command.kind === 'advance' && command.atLeast)).toEqual([30, 50]);
+    expect(driver.pendingCalls).toBe(6);
+    for (let i = 0; i < 2; i++) host.foldNext();
+    expect(await Promise.all(calls)).toEqual([30, 30, 50, 50, 30, 50]);
+    expect(driver.pendingCalls).toBe(0);
+  });
+
+  test('the call whose entry is shared is aborted, the others still get their answer', async () => {
+    const { driver, host } = setUp();
+    const controller = new AbortController();
+    const first = watch(driver.persistHighWater(50, EPOCH_1, { signal: controller.signal }));
+    const second = driver.persistHighWater(40, EPOCH_1);
+    controller.abort('aborted');
+    await first.ended;
+    host.foldNext();
+    expect([first.outcome, await second]).toEqual(['aborted', 50]);
+  });
+
+  test('an advance that the host refuses, is shared by nobody', async () => {
+    const { driver, host } = setUp();
+    host.propose = () => ({ ok: false, reason: 'transient', detail: 'full' });
+    const calls = [50, 40].map((atLeast) => watch(driver.persistHighWater(atLeast, EPOCH_1)));
+    await Promise.all(calls.map((call) => call.ended));
+    expect(calls.map((call) => call.outcome)).toEqual(['transient', 'transient']);
   });
 
   // A01

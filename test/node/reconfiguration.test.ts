@@ -150,9 +150,13 @@ describe('leases across configurations', () => {
     const { cluster } = await startedWithLeader({ leaseMs: 0 });
     await cluster.reconfigure([1, 2, 3], { leaseMs: 250 });
     await cluster.entered(2, [1, 2, 3]);
-    await cluster.electLeader();
+    const first = await cluster.electLeader();
     const seen = await passWithOneHolder(cluster, 1_000);
-    expect(seen).toHaveLength(1);
+    expect(seen).toEqual([first.nodeId]);
+    cluster.network.isolate(first.nodeId, true);
+    const second = first.nodeId === 1 ? 2 : 1;
+    cluster.node(second).tryBecomeLeader();
+    expect(await passWithOneHolder(cluster, 1_000)).toEqual([first.nodeId, second]);
   });
 });
 
