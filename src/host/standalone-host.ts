@@ -4,6 +4,7 @@ import { PaxosDriver } from '../driver/index.js';
 import { TsoracleError } from '../errors/index.js';
 import { ApplyState, type HighWaterCommand, type HighWaterSnapshot } from '../high-water/index.js';
 import { type NodeTuning, PaxosNode, type StopReason } from '../node/index.js';
+import type { ClusterConfig, NodeId, ReconfigureResult, TransferResult } from '../omnipaxos/index.js';
 import { emitGuarded, type Logger, silentLogger, withResolvers } from '../runtime/index.js';
 import {
   describeHostStop,
@@ -152,6 +153,26 @@ export class StandaloneHost implements AsyncDisposable {
       node: this.#node.status(),
       driver: { pendingCalls, streamsRefused },
     };
+  }
+
+  /** As {@link PaxosNode.reconfigure}. Advances are refused with `transient` from the stop sign on, until a leader of the next configuration serves. */
+  reconfigure(nextConfig: ClusterConfig, metadata?: Uint8Array): ReconfigureResult {
+    return this.#node.reconfigure(nextConfig, metadata);
+  }
+
+  /** As {@link PaxosNode.transferLeadership}. */
+  transferLeadership(target: NodeId): TransferResult {
+    return this.#node.transferLeadership(target);
+  }
+
+  /** As {@link PaxosNode.tryBecomeLeader}. */
+  tryBecomeLeader(): void {
+    this.#node.tryBecomeLeader();
+  }
+
+  /** As {@link PaxosNode.setPriority}. */
+  setPriority(priority: number): void {
+    this.#node.setPriority(priority);
   }
 
   health(): HostHealth {

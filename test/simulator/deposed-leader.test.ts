@@ -26,6 +26,10 @@ const CUT_OFF: Partial<FaultPlan> = {
     flap: 0,
     freeze: 0,
     stepWall: 0,
+    reconfigure: 0,
+    handOver: 0,
+    takeOver: 0,
+    setPriority: 0,
   },
 };
 const SEEDS = Array.from({ length: 20 }, (_, index) => index + 1);

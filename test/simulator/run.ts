@@ -60,6 +60,9 @@ async function main(): Promise<void> {
     partitions: 0,
     freezes: 0,
     wallSteps: 0,
+    reconfigurations: 0,
+    handovers: 0,
+    takeovers: 0,
   };
   const beganMs = performance.now();
   let violations = 0;

@@ -1,5 +1,6 @@
 import { unreachable } from '../../errors/index.js';
 import type { HighWaterCommand, HighWaterSnapshot } from '../../high-water/index.js';
+import type { StandaloneHost } from '../../host/index.js';
 import type { NodeId } from '../../omnipaxos/index.js';
 import type { MemoryNetwork } from '../../transport/index.js';
 import type { SeededRandom } from '../seeded-random.js';
@@ -14,6 +15,9 @@ export interface ChaosCounters {
   partitions: number;
   freezes: number;
   wallSteps: number;
+  /** Hand-overs of the leadership that a leader has begun. */
+  handovers: number;
+  takeovers: number;
 }
 
 export interface ChaosOptions {
@@ -27,7 +31,15 @@ export interface ChaosOptions {
 
 /** Does to machines and links what the plan says, at random times, until it is stopped. */
 export class Chaos {
-  readonly counters: ChaosCounters = { crashes: 0, restarts: 0, partitions: 0, freezes: 0, wallSteps: 0 };
+  readonly counters: ChaosCounters = {
+    crashes: 0,
+    restarts: 0,
+    partitions: 0,
+    freezes: 0,
+    wallSteps: 0,
+    handovers: 0,
+    takeovers: 0,
+  };
   readonly #options: ChaosOptions;
   #stopped = false;
 
@@ -118,9 +130,44 @@ export class Chaos {
         this.counters.wallSteps += 1;
         machine.clock.stepWall(Math.floor(random.between(-1, 1) * random.pick([10, 10_000, 86_400_000])));
         return;
+      case 'reconfigure':
+        this.#reconfigure();
+        return;
+      case 'handOver':
+        if (this.#leader()?.transferLeadership(peer).ok === true) this.counters.handovers += 1;
+        return;
+      case 'takeOver':
+        this.counters.takeovers += 1;
+        machine.host?.tryBecomeLeader();
+        return;
+      case 'setPriority':
+        machine.host?.setPriority(random.below(4));
+        return;
       default:
         unreachable(kind);
     }
+  }
+
+  /** A host that takes itself for the leader: there may be several. */
+  #leader(): StandaloneHost | undefined {
+    const hosts = [...this.#options.machines.values()].flatMap(({ host }) => host ?? []);
+    const leaders = hosts.filter((host) => host.status().leadership.role === 'leader');
+    return leaders.length === 0 ? undefined : this.#options.random.pick(leaders);
+  }
+
+  /** A leader proposes to go on with some of the machines, and sometimes with another lease. */
+  #reconfigure(): void {
+    const { machines, plan, random } = this.#options;
+    const leader = this.#leader();
+    if (leader === undefined) return;
+    const { config } = leader.status().node.core;
+    const drawn = [...machines.keys()].filter(() => random.chance(0.6));
+    leader.reconfigure({
+      configId: config.configId + 1,
+      nodes: drawn.length === 0 ? [random.pick([...machines.keys()])] : drawn,
+      leaseMs: plan.leaseMs * random.pick([1, 1, 2, 4]),
+      maxClockDrift: config.maxClockDrift,
+    });
   }
 
   #crash(machine: SimulatedMachine): void {

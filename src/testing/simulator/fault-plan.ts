@@ -2,7 +2,10 @@ import type { SeededRandom } from '../seeded-random.js';
 
 /** How bad one world is: drawn from its seed, some worlds with everything off. Probabilities unless said otherwise. */
 export interface FaultPlan {
+  /** How many members the cluster begins with. */
   readonly nodes: number;
+  /** How many further machines may become members. */
+  readonly spares: number;
   readonly clients: number;
   readonly loss: number;
   readonly duplication: number;
@@ -38,7 +41,11 @@ export type ChaosKind =
   | 'heal'
   | 'flap'
   | 'freeze'
-  | 'stepWall';
+  | 'stepWall'
+  | 'reconfigure'
+  | 'handOver'
+  | 'takeOver'
+  | 'setPriority';
 
 /** Draws the plan of one world. */
 export function drawFaultPlan(random: SeededRandom): FaultPlan {
@@ -46,6 +53,7 @@ export function drawFaultPlan(random: SeededRandom): FaultPlan {
   const rate = (values: readonly number[]): number => (isCalm ? 0 : random.pick(values));
   return {
     nodes: random.pick([1, 3, 3, 3, 3, 5]),
+    spares: random.pick([0, 1, 2]),
     clients: random.pick([1, 2, 4, 8]),
     loss: rate([0, 0.01, 0.1, 0.3]),
     duplication: rate([0, 0.01, 0.1, 0.5]),
@@ -78,6 +86,10 @@ export function drawFaultPlan(random: SeededRandom): FaultPlan {
       flap: rate([0, 1, 2]),
       freeze: rate([0, 1]),
       stepWall: rate([0, 1]),
+      reconfigure: rate([0, 0, 0.5, 2]),
+      handOver: rate([0, 0, 0.5, 2]),
+      takeOver: rate([0, 0, 0.5]),
+      setPriority: rate([0, 0, 0.5]),
     },
     snapshotEvery: random.pick([3, 10, 50, 1_000]),
     windowAheadMs: random.pick([20, 100, 500, 3_000]),

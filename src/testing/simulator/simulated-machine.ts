@@ -169,14 +169,14 @@ export class SimulatedMachine {
     }
   }
 
-  /** The node has stopped by itself, which only a failing disk may cause; the process ends with it. */
+  /** The node has stopped by itself, since its disk failed or it was removed; the process ends with it. */
   #onStopped(isAlive: () => boolean, reason: string): void {
     if (!isAlive()) return;
     this.#world.trace(this.nodeId, `stops by itself: ${reason}`);
-    if (!reason.includes('storageFailed')) {
+    if (!reason.includes('storageFailed') && !reason.includes('"removed"')) {
       this.#world.report(
         new InvariantViolation(
-          'a node stops by itself only when its storage fails',
+          'a node stops by itself only when its storage fails or it is removed',
           `node ${this.nodeId}: ${reason}`,
         ),
       );

@@ -47,6 +47,11 @@ export interface SimulationReport {
   readonly partitions: number;
   readonly freezes: number;
   readonly wallSteps: number;
+  /** Stop signs decided. */
+  readonly reconfigurations: number;
+  /** Hand-overs of the leadership begun. */
+  readonly handovers: number;
+  readonly takeovers: number;
 }
 
 /** A simulated world broke a promise. The message holds everything that is needed to see it again. */
@@ -86,7 +91,8 @@ class World {
   readonly #options: SimulationOptions;
   readonly #scheduler = new Scheduler();
   readonly #plan: FaultPlan;
-  readonly #reference = new ReferenceLog();
+  readonly #reference: ReferenceLog;
+  readonly #config: ClusterConfig;
   readonly #leaderships = new Leaderships();
   readonly #history = new TimestampHistory();
   readonly #advances = new Advances();
@@ -105,6 +111,9 @@ class World {
     this.#options = options;
     this.#random = new SeededRandom(options.seed);
     this.#plan = { ...drawFaultPlan(this.#random), ...options.plan };
+    const nodes = Array.from({ length: this.#plan.nodes }, (_, index) => index + 1);
+    this.#config = { configId: 1, nodes, leaseMs: this.#plan.leaseMs, maxClockDrift: 0.01 };
+    this.#reference = new ReferenceLog(this.#config);
     this.#disk = { syncMs: this.#plan.syncMs, failure: this.#plan.diskFailure };
     const networkRandom = this.#random.fork();
     const lastArrivalMs = new Map<string, number>();
@@ -141,20 +150,19 @@ class World {
       messages: this.#messages,
       timestamps: this.#history.count,
       leaderships: this.#leaderships.count,
+      reconfigurations: this.#reference.reconfigurations,
       ...this.#chaos.counters,
     };
   }
 
   #makeMachines(): void {
-    const nodes = Array.from({ length: this.#plan.nodes }, (_, index) => index + 1);
-    const config: ClusterConfig = { configId: 1, nodes, leaseMs: this.#plan.leaseMs, maxClockDrift: 0.01 };
-    for (const nodeId of nodes) {
+    for (let nodeId = 1; nodeId <= this.#plan.nodes + this.#plan.spares; nodeId++) {
       const machine = new SimulatedMachine(
         nodeId,
         {
           scheduler: this.#scheduler,
           network: this.#network,
-          config,
+          config: this.#config,
           clusterId: `world-${this.#options.seed}`,
           disk: this.#disk,
           reference: this.#reference,
@@ -230,17 +238,18 @@ class World {
 
   #isAtRest(servedBefore: number): boolean {
     if (this.#history.count <= servedBefore) return false;
-    const hosts = [...this.#machines.values()].map((machine) => machine.host);
+    const { config, length } = this.#reference;
+    const hosts = config.nodes.map((nodeId) => this.#machines.get(nodeId)?.host);
     const leaders = hosts.filter((host) => host?.status().leadership.role === 'leader');
-    return leaders.length === 1 && hosts.every((host) => host?.log.decidedIdx === this.#reference.length);
+    return leaders.length === 1 && hosts.every((host) => host?.log.decidedIdx === length);
   }
 
   #describe(): string {
     const lines = [...this.#machines.values()].map((machine) => {
       const status = machine.host?.status();
       if (status === undefined) return `node ${machine.nodeId} is down`;
-      const { role, phase, decidedIdx, acceptedIdx } = status.node.core;
-      return `node ${machine.nodeId} is ${role} in ${phase}, decided ${decidedIdx}, accepted ${acceptedIdx}, oracle ${machine.oracle?.state().role}`;
+      const { config, role, phase, decidedIdx, acceptedIdx } = status.node.core;
+      return `node ${machine.nodeId} is ${role} in ${phase} of configuration ${config.configId} (${config.nodes}), decided ${decidedIdx}, accepted ${acceptedIdx}, oracle ${machine.oracle?.state().role}`;
     });
     return `${lines.join('; ')}; ${this.#reference.length} decided, ${this.#history.count} timestamps`;
   }

@@ -1,5 +1,5 @@
 import type { HighWaterCommand, HighWaterSnapshot } from '../../../high-water/index.js';
-import type { DecidedItem } from '../../../omnipaxos/index.js';
+import type { ClusterConfig, DecidedItem } from '../../../omnipaxos/index.js';
 import { InvariantViolation } from '../violation.js';
 
 /** The fold of a prefix of the decided log, by its definition and nothing else. */
@@ -15,6 +15,22 @@ export interface ReferenceFold {
 export class ReferenceLog {
   readonly #entries: string[] = [];
   readonly #folds: ReferenceFold[] = [{ highWater: 0, epoch: 0n }];
+  #config: ClusterConfig;
+  #reconfigurations = 0;
+
+  constructor(first: ClusterConfig) {
+    this.#config = first;
+  }
+
+  /** The configuration that the last decided stop sign has begun. */
+  get config(): ClusterConfig {
+    return this.#config;
+  }
+
+  /** How many stop signs have been decided. */
+  get reconfigurations(): number {
+    return this.#reconfigurations;
+  }
 
   /** How many records have been seen decided. */
   get length(): number {
@@ -44,11 +60,25 @@ export class ReferenceLog {
         this.#seeRecord(nodeId, item.idx, describeCommand(item.entry), item.entry);
         return;
       case 'stopSign':
-        this.#seeRecord(nodeId, item.idx, `stop sign ${item.stopSign.nextConfig.configId}`, undefined);
+        this.#seeStopSign(nodeId, item.idx, item.stopSign.nextConfig);
         return;
       case 'snapshot':
         this.#seeSnapshot(nodeId, item.snapshot.compactedIdx, item.snapshot.value);
     }
+  }
+
+  #seeStopSign(nodeId: number, idx: number, next: ClusterConfig): void {
+    const isNew = this.#entries[idx] === undefined;
+    this.#seeRecord(nodeId, idx, `stop sign ${JSON.stringify(next)}`, undefined);
+    if (!isNew) return;
+    if (next.configId !== this.config.configId + 1) {
+      throw new InvariantViolation(
+        'each stop sign begins the configuration after the one that it ends',
+        `node ${nodeId} has decided a stop sign of ${next.configId} in ${this.config.configId}`,
+      );
+    }
+    this.#config = next;
+    this.#reconfigurations += 1;
   }
 
   #seeRecord(nodeId: number, idx: number, text: string, command: HighWaterCommand | undefined): void {

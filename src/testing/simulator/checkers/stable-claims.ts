@@ -10,7 +10,14 @@ type Disk = StableState<HighWaterCommand, HighWaterSnapshot>;
  * @throws {InvariantViolation} if it is not.
  */
 export function checkStableClaim(message: Message<HighWaterCommand, HighWaterSnapshot>, disk: Disk): void {
-  const { body, from } = message;
+  const { body, configId, from } = message;
+  // Whoever only asks for state takes no part yet.
+  if (body.kind !== 'fetchDecided' && disk.config.configId < configId) {
+    throw new InvariantViolation(
+      'the entry into a configuration is durable before its node takes part in it',
+      `node ${from} sends a ${body.kind} in configuration ${configId}, its disk is in ${disk.config.configId}`,
+    );
+  }
   switch (body.kind) {
     case 'prepare':
       requirePromise(from, body.kind, body.n, disk);
