@@ -1,97 +1,124 @@
-import { parseArgs } from 'node:util';
-import { z } from 'zod';
-import { parseInput } from '../../src/errors/index.js';
-import { runSimulation, type SimulationReport } from '../../src/testing/simulator/simulation.js';
-
-const USAGE = `npm run sim -- [options]
-
-  --seed N      run this seed only
-  --seeds N     run so many seeds (default 100), from --first on (default 1)
-  --steps N     events under faults for each seed (default 5000)
-  --trace       print everything that happens
-  --json        print one object, as the last line`;
-
-const wholeNumber = z.coerce.number().int('must be a whole number').min(1, 'must be at least 1');
-const flagsSchema = z.strictObject({
-  seed: wholeNumber.exactOptional(),
-  seeds: wholeNumber.default(100),
-  first: wholeNumber.default(1),
-  steps: wholeNumber.default(5_000),
-  trace: z.boolean().default(false),
-  json: z.boolean().default(false),
-  help: z.boolean().default(false),
-});
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { InvalidInputError } from '../../src/errors/index.js';
+import type { SimulationReport } from '../../src/testing/simulator/simulation.js';
+import { type Flags, readFlags, USAGE } from './flags.js';
+import { runSeed, type SeedResult, type SeedTask } from './seed-worker.js';
 
 type Totals = Record<Exclude<keyof SimulationReport, 'seed'>, number>;
 
-function add(totals: Totals, report: SimulationReport): void {
-  // Object.keys forgets that the keys are those of Totals.
-  for (const key of Object.keys(totals) as (keyof Totals)[]) totals[key] += report[key];
+/** Adds up what seeds have done, and tells how far it is. */
+class Tally {
+  readonly #flags: Flags;
+  readonly #beganMs = performance.now();
+  readonly #totals: Partial<Totals> = {};
+  #seeds = 0;
+  #violations = 0;
+  #toldMs = 0;
+
+  constructor(flags: Flags) {
+    this.#flags = flags;
+  }
+
+  add(result: SeedResult): void {
+    this.#seeds += 1;
+    if ('failure' in result) {
+      this.#violations += 1;
+      process.stderr.write(`${result.failure}\n\n`);
+    } else {
+      const { seed, ...counts } = result.report;
+      // Object.entries forgets that the keys are those of Totals.
+      for (const [key, count] of Object.entries(counts) as [keyof Totals, number][])
+        this.#totals[key] = (this.#totals[key] ?? 0) + count;
+    }
+    this.#tellProgress();
+  }
+
+  summary() {
+    const { steps = 0, simulatedMs = 0, ...counts } = this.#totals;
+    const seconds = (performance.now() - this.#beganMs) / 1_000;
+    return {
+      ok: this.#violations === 0,
+      seeds: this.#seeds,
+      steps,
+      simulatedSeconds: Math.round(simulatedMs / 1_000),
+      ...counts,
+      violations: this.#violations,
+      seconds: Math.round(seconds),
+      stepsPerSecond: Math.round(steps / seconds),
+    };
+  }
+
+  #tellProgress(): void {
+    const nowMs = performance.now();
+    const everyMs = process.stderr.isTTY ? 200 : 30_000;
+    if (nowMs - this.#toldMs < everyMs) return;
+    this.#toldMs = nowMs;
+    const { minutes, seeds } = this.#flags;
+    const of = minutes === undefined ? `of ${seeds ?? 100} seeds` : `seeds in ${minutes} minutes`;
+    const line = `${this.#seeds} ${of}, ${this.#violations} violations`;
+    process.stderr.write(process.stderr.isTTY ? `\r${line}` : `${line}\n`);
+  }
+}
+
+/** The seeds to run, one after the other, as long as there is time. */
+function* seedsOf({ seed, seeds = 100, first, minutes, steps }: Flags): Generator<SeedTask, void> {
+  if (seed !== undefined) {
+    yield { seed, steps };
+    return;
+  }
+  const endMs = minutes === undefined ? undefined : performance.now() + minutes * 60_000;
+  for (let next = first; endMs === undefined ? next < first + seeds : performance.now() < endMs; next++)
+    yield { seed: next, steps };
+}
+
+/** A process that takes seeds until there are none left. */
+async function work(tasks: Generator<SeedTask, void>, tally: Tally): Promise<void> {
+  const child = fork(join(import.meta.dirname, 'seed-worker.ts'));
+  const exited = once(child, 'exit');
+  for (const task of tasks) {
+    const answer = once(child, 'message');
+    child.send(task);
+    const [result] = await Promise.race([answer, exited.then(([code]) => [died(task, code)])]);
+    // The worker is this program's own file.
+    tally.add(result as SeedResult);
+    if (child.exitCode !== null) return;
+  }
+  child.disconnect();
+  await exited;
+}
+
+function died({ seed }: SeedTask, code: unknown): SeedResult {
+  return { seed, failure: `seed ${seed}: the process that ran it has ended with ${String(code)}` };
 }
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({
-    options: {
-      seed: { type: 'string' },
-      seeds: { type: 'string' },
-      first: { type: 'string' },
-      steps: { type: 'string' },
-      trace: { type: 'boolean' },
-      json: { type: 'boolean' },
-      help: { type: 'boolean' },
-    },
-  });
-  const flags = parseInput(flagsSchema, values, 'flags');
+  const flags = readFlags();
   if (flags.help) {
     process.stdout.write(`${USAGE}\n`);
     return;
   }
-  const first = flags.seed ?? flags.first;
-  const count = flags.seed === undefined ? flags.seeds : 1;
-  const totals: Totals = {
-    steps: 0,
-    simulatedMs: 0,
-    decided: 0,
-    messages: 0,
-    timestamps: 0,
-    leaderships: 0,
-    crashes: 0,
-    restarts: 0,
-    partitions: 0,
-    freezes: 0,
-    wallSteps: 0,
-    reconfigurations: 0,
-    handovers: 0,
-    takeovers: 0,
-  };
-  const beganMs = performance.now();
-  let violations = 0;
-  for (let seed = first; seed < first + count; seed++) {
-    try {
-      const trace = flags.trace ? { trace: (line: string) => void process.stdout.write(`${line}\n`) } : {};
-      add(totals, await runSimulation({ seed, steps: flags.steps, ...trace }));
-    } catch (error) {
-      violations += 1;
-      process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n`);
-    }
-    if (!flags.json && process.stderr.isTTY) process.stderr.write(`\r${seed - first + 1} of ${count} seeds`);
+  const tally = new Tally(flags);
+  const tasks = seedsOf(flags);
+  if (flags.workers === 1) {
+    const trace = flags.trace ? (line: string) => void process.stdout.write(`${line}\n`) : undefined;
+    for (const task of tasks) tally.add(await runSeed(task, trace));
+  } else {
+    await Promise.all(Array.from({ length: flags.workers }, () => work(tasks, tally)));
   }
-  const seconds = (performance.now() - beganMs) / 1_000;
-  const { steps, simulatedMs, ...counts } = totals;
-  const summary = {
-    ok: violations === 0,
-    seeds: count,
-    steps,
-    simulatedSeconds: Math.round(simulatedMs / 1_000),
-    ...counts,
-    violations,
-    stepsPerSecond: Math.round(steps / seconds),
-  };
+  const summary = tally.summary();
   if (flags.json) process.stdout.write(`${JSON.stringify(summary)}\n`);
   else
     for (const [name, value] of Object.entries(summary))
       process.stdout.write(`${name.padEnd(18)} ${value}\n`);
-  process.exitCode = violations === 0 ? 0 : 1;
+  process.exitCode = summary.ok ? 0 : 1;
 }
 
-await main();
+try {
+  await main();
+} catch (error) {
+  if (!(error instanceof InvalidInputError)) throw error;
+  process.stderr.write(`${error.message}\n\n${USAGE}\n`);
+  process.exitCode = 2;
+}

@@ -1,0 +1,57 @@
+import { parseArgs } from 'node:util';
+import { z } from 'zod';
+import { parseInput } from '../../src/errors/index.js';
+
+export const USAGE = `npm run sim -- [options]
+
+  --seed N      run this seed only
+  --seeds N     run so many seeds (default 100), from --first on (default 1)
+  --minutes M   run seeds from --first on until so many minutes are over, in place of --seeds
+  --steps N     events under faults for each seed (default 5000)
+  --workers N   share the seeds among so many processes (default 1)
+  --trace       print everything that happens
+  --json        print one object, as the last line`;
+
+const wholeNumber = z.coerce.number().int('must be a whole number').min(1, 'must be at least 1');
+
+const flagsSchema = z
+  .strictObject({
+    seed: wholeNumber.exactOptional(),
+    seeds: wholeNumber.exactOptional(),
+    first: wholeNumber.default(1),
+    minutes: z.coerce.number().gt(0, 'must be above 0').max(10_000, 'must be at most 10000').exactOptional(),
+    steps: wholeNumber.default(5_000),
+    workers: wholeNumber.max(64, 'must be at most 64').default(1),
+    trace: z.boolean().default(false),
+    json: z.boolean().default(false),
+    help: z.boolean().default(false),
+  })
+  .superRefine(({ seed, seeds, minutes }, context) => {
+    if ([seed, seeds, minutes].filter((flag) => flag !== undefined).length <= 1) return;
+    context.addIssue({
+      code: 'custom',
+      path: ['seeds'],
+      message: '--seed, --seeds and --minutes exclude each other',
+    });
+  });
+
+/** What to run. */
+export type Flags = z.output<typeof flagsSchema>;
+
+/** @throws {InvalidInputError} naming the flag. */
+export function readFlags(): Flags {
+  const { values } = parseArgs({
+    options: {
+      seed: { type: 'string' },
+      seeds: { type: 'string' },
+      first: { type: 'string' },
+      minutes: { type: 'string' },
+      steps: { type: 'string' },
+      workers: { type: 'string' },
+      trace: { type: 'boolean' },
+      json: { type: 'boolean' },
+      help: { type: 'boolean' },
+    },
+  });
+  return parseInput(flagsSchema, values, 'flags');
+}

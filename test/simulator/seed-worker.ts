@@ -1,0 +1,32 @@
+import { runSimulation, type SimulationReport } from '../../src/testing/simulator/simulation.js';
+
+/** What a worker is told. */
+export interface SeedTask {
+  readonly seed: number;
+  readonly steps: number;
+}
+
+/** What a worker answers. */
+export type SeedResult =
+  | { readonly seed: number; readonly report: SimulationReport }
+  | { readonly seed: number; readonly failure: string };
+
+/** Runs one seed; a broken invariant is a result. */
+export async function runSeed(
+  { seed, steps }: SeedTask,
+  trace?: (line: string) => void,
+): Promise<SeedResult> {
+  try {
+    const report = await runSimulation({ seed, steps, ...(trace === undefined ? {} : { trace }) });
+    return { seed, report };
+  } catch (error) {
+    return { seed, failure: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+// As a process of its own: one task after the other, until the parent lets go.
+if (process.send !== undefined && process.argv[1] === import.meta.filename) {
+  process.on('message', (task: SeedTask) => {
+    void runSeed(task).then((result) => process.send?.(result));
+  });
+}
