@@ -5,7 +5,15 @@ import { TsoracleError } from '../errors/index.js';
 import { ApplyState, type HighWaterCommand, type HighWaterSnapshot } from '../high-water/index.js';
 import { type NodeTuning, PaxosNode, type StopReason } from '../node/index.js';
 import type { ClusterConfig, NodeId, ReconfigureResult, TransferResult } from '../omnipaxos/index.js';
-import { emitGuarded, type Logger, silentLogger, withResolvers } from '../runtime/index.js';
+import {
+  type Clock,
+  emitGuarded,
+  type Logger,
+  silentLogger,
+  systemClock,
+  withResolvers,
+} from '../runtime/index.js';
+import { handOverLeadership } from './hand-over.js';
 import {
   describeHostStop,
   type HostHealth,
@@ -47,6 +55,8 @@ export class StandaloneHost implements AsyncDisposable {
   readonly #engine: ApplyEngine<HighWaterCommand, HighWaterSnapshot>;
   readonly #task: ApplyTask<HighWaterCommand, HighWaterSnapshot>;
   readonly #logger: Logger;
+  readonly #clock: Clock;
+  readonly #handOverTimeoutMs: number;
   readonly #resolveStopped: (reason: HostStopReason) => void;
   #ending: Promise<void> | undefined;
   #stopReason: HostStopReason | undefined;
@@ -96,6 +106,8 @@ export class StandaloneHost implements AsyncDisposable {
   private constructor(node: HighWaterNode, tuning: HostTuning, seams: StandaloneHostSeams) {
     this.#node = node;
     this.#logger = (seams.logger ?? silentLogger).child({ nodeId: node.nodeId });
+    this.#clock = seams.clock ?? systemClock;
+    this.#handOverTimeoutMs = 2 * tuning.electionTickTimeout * tuning.tickMs;
     this.#applyState = new ApplyState({ onListenerError: (error) => this.#listenerFailed(error) });
     this.#port = new NodeHighWaterHost(node, this.#applyState, (error) => this.#listenerFailed(error));
     const { promise, resolve } = withResolvers<HostStopReason>();
@@ -163,6 +175,16 @@ export class StandaloneHost implements AsyncDisposable {
   /** As {@link PaxosNode.transferLeadership}. */
   transferLeadership(target: NodeId): TransferResult {
     return this.#node.transferLeadership(target);
+  }
+
+  /**
+   * Gives the leadership, if this node has it, to the connected follower whose log is furthest, which serves without waiting for older leases: to be called before a node is stopped on purpose.
+   *
+   * Resolves, and never rejects: with true once this node follows another leader; with false if it does not lead, there is nobody to hand over to, or nobody has taken over within two election
+   * timeouts.
+   */
+  handOver(): Promise<boolean> {
+    return handOverLeadership(this.#node, this.#clock, this.#handOverTimeoutMs);
   }
 
   /** As {@link PaxosNode.tryBecomeLeader}. */

@@ -33,6 +33,7 @@ export async function serveNode(options: ServeOptions, output: CommandOutput): P
   ]);
   if (failure !== undefined) throw failure;
   logger.info({ reason: stopRequest.signal.reason }, 'the node is stopping');
+  if (await host.handOver()) logger.info({}, 'another node has taken the leadership over');
   return 0;
 }
 
