@@ -1,7 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { readClusterConfig, writeClusterConfig } from '../../src/codec/cluster-config-codec.js';
 import { ByteReader, ByteWriter, MalformedError } from '../../src/codec/index.js';
 import { InvalidInputError } from '../../src/errors/index.js';
+import type { ClusterConfig } from '../../src/omnipaxos/index.js';
 
 /** One kind of value: how it is written, how it is read, and which values it takes. */
 interface Primitive<T> {
@@ -204,4 +206,33 @@ test('byte writer: reset, begins anew', () => {
   writer.u8(2);
   expect(writer.written()).toEqual(Uint8Array.of(2));
   expect(copy).toEqual(Uint8Array.of(0, 0, 0, 1));
+});
+
+describe('cluster config', () => {
+  const config = { configId: 1, nodes: [1], leaseMs: 250, maxClockDrift: 0.01 };
+  const bytesOf = (value: ClusterConfig): Uint8Array => {
+    const writer = new ByteWriter();
+    writeClusterConfig(writer, value);
+    return writer.finish();
+  };
+
+  test('its optional parts: each by its own flag, in this order', () => {
+    const quorum = { nodes: [1, 2, 3], flexibleQuorum: { readQuorumSize: 2, writeQuorumSize: 2 } };
+    const previousLease = { leaseMs: 1_000, maxClockDrift: 0.5 };
+    const flagAt = (value: ClusterConfig): number | undefined => bytesOf(value)[8 + 6 * value.nodes.length];
+    expect(flagAt(config)).toBe(0);
+    expect(flagAt({ ...config, ...quorum })).toBe(1);
+    expect(flagAt({ ...config, previousLease })).toBe(2);
+    expect(flagAt({ ...config, ...quorum, previousLease })).toBe(3);
+    expect(readClusterConfig(new ByteReader(bytesOf({ ...config, previousLease })))).toEqual({
+      ...config,
+      previousLease,
+    });
+  });
+
+  test('a flag that nobody knows: malformed', () => {
+    const bytes = bytesOf(config);
+    bytes[14] = 4;
+    expect(() => readClusterConfig(new ByteReader(bytes))).toThrow(/has the flags 4/);
+  });
 });

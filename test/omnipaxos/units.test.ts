@@ -95,6 +95,8 @@ describe('cluster config', () => {
       { leaseMs: 250 },
       { maxClockDrift: 0.02 },
       { flexibleQuorum: { readQuorumSize: 4, writeQuorumSize: 2 } },
+      { previousLease: { leaseMs: 250, maxClockDrift: 0.01 } },
+      { previousLease: { leaseMs: 250, maxClockDrift: 0.02 } },
     ];
     const hashes = changes.map((change) => hashClusterConfig({ ...BASE, ...change }));
     expect(new Set([hash, ...hashes]).size).toBe(changes.length + 1);
