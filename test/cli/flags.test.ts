@@ -91,7 +91,13 @@ describe('flags and environment', () => {
       count: 1,
       timeout: 5,
     });
-    expect(parse.cluster([])).toEqual({ nodes: 3, clients: 16, json: false, logLevel: 'error' });
+    expect(parse.cluster([])).toEqual({
+      nodes: 3,
+      clients: 16,
+      chaos: false,
+      json: false,
+      logLevel: 'error',
+    });
   });
 
   test('environment: stands in for a flag, the flag wins, empty counts as absent', () => {

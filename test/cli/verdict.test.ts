@@ -19,6 +19,9 @@ function facts(
     nodes: 3,
     failovers: 0,
     kills: 0,
+    leaderKills: 0,
+    restarts: 0,
+    pauses: 0,
     highWater: 1_700_000_000_000,
     decidedIdx: 17,
     unexpectedExits: 0,
@@ -37,6 +40,8 @@ describe('verdict', () => {
       violations: 0,
       failovers: 0,
       kills: 0,
+      restarts: 0,
+      pauses: 0,
       failoverMs: null,
       errors: {},
       timestampsPerSecond: 4_000,
@@ -51,7 +56,8 @@ describe('verdict', () => {
   test('kills that were all answered, is ok and tells median and maximum in whole ms', () => {
     const verdict = judge(
       facts({
-        kills: 4,
+        kills: 7,
+        leaderKills: 4,
         failovers: 4,
         load: { failoverGapsMs: [310.4, 900.6, 250.1, 400.2], errors: { UNAVAILABLE: 9 } },
       }),
@@ -69,7 +75,7 @@ describe('verdict', () => {
     ['no timestamp', facts({ load: { timestamps: 0 } }), 'no timestamp was granted'],
     [
       'a kill without a grant after it',
-      facts({ kills: 2, load: { failoverGapsMs: [300], unansweredKills: 1 } }),
+      facts({ kills: 3, leaderKills: 2, load: { failoverGapsMs: [300], unansweredKills: 1 } }),
       'kills without a grant after them: 1 of 2',
     ],
     [

@@ -63,6 +63,27 @@ describe('cluster', () => {
     await expect(access(home)).rejects.toThrow();
   });
 
+  test('nodes killed and paused at random, all at once too: no violation, everything comes back', async () => {
+    const cluster = await processes.run([
+      'cluster',
+      '--chaos',
+      '--duration',
+      '20',
+      '--clients',
+      '8',
+      '--json',
+    ]);
+    const verdict = verdictOf(cluster.out);
+    expect(verdict, cluster.transcript).toMatchObject({
+      ok: true,
+      violations: 0,
+      unexpectedExits: 0,
+      unreaped: 0,
+      failures: [],
+    });
+    expect(verdict.kills + verdict.pauses).toBeGreaterThan(2);
+  });
+
   test('a second run on the same directory, goes on above the first one', async () => {
     const home = join(directory, 'cluster');
     const args = ['cluster', '--duration', '1', '--clients', '2', '--json', '--data-dir', home];

@@ -1,8 +1,9 @@
-import { type Clock, delay, type Timer } from '../../runtime/index.js';
+import { type Clock, delay, systemRandom, type Timer } from '../../runtime/index.js';
 import type { ClusterOptions } from '../commands/cluster.js';
 import { NO_LOAD } from '../load/load-messages.js';
 import { repeat } from '../repeat.js';
 import { untilAborted } from '../until-aborted.js';
+import { Chaos } from './chaos.js';
 import { describeExit } from './child.js';
 import type { Children } from './children.js';
 import type { ClusterLayout } from './layout.js';
@@ -74,16 +75,17 @@ export class ClusterRun {
 
   async #underLoad(): Promise<void> {
     const load = this.#startLoad();
-    const { duration, killLeaderEvery } = this.#options;
+    const { chaos, duration, killLeaderEvery } = this.#options;
     const timers: Timer[] = [this.#tellEachSecond(load)];
     if (duration !== undefined) {
       timers.push(this.#clock.setTimer(duration * 1000, () => this.#ending.abort()));
     }
-    const killer =
-      killLeaderEvery === undefined ? undefined : this.#killLeaders(load, killLeaderEvery * 1000);
+    const faults: Promise<void>[] = [];
+    if (killLeaderEvery !== undefined) faults.push(this.#killLeaders(load, killLeaderEvery * 1000));
+    if (chaos) faults.push(this.#chaos(load));
     await untilAborted(this.#ending.signal);
     for (const timer of timers) timer.cancel();
-    await killer;
+    await Promise.all(faults);
     await load.killsAnswered(LAST_GRANT_TIMEOUT_MS);
     if (!(await load.stop(LOAD_STOP_TIMEOUT_MS))) this.#loadCrashes++;
   }
@@ -116,6 +118,23 @@ export class ClusterRun {
         load.leaderKilled();
         this.#progress.event(`node ${nodeId}, the leader, was killed with SIGKILL`);
       }
+    } catch (error) {
+      if (!signal.aborted) this.#breakDown(error);
+    }
+  }
+
+  /** Never rejects. */
+  async #chaos(load: LoadProcess): Promise<void> {
+    const { signal } = this.#ending;
+    const chaos = new Chaos({
+      cluster: this.#cluster,
+      load,
+      progress: this.#progress,
+      clock: this.#clock,
+      random: systemRandom,
+    });
+    try {
+      await chaos.run(signal);
     } catch (error) {
       if (!signal.aborted) this.#breakDown(error);
     }
@@ -165,7 +184,10 @@ export class ClusterRun {
       nodes: this.#layout.nodes.length,
       load: this.#load?.totals ?? NO_LOAD,
       failovers: this.#cluster.failovers,
-      kills: this.#load?.kills ?? 0,
+      kills: this.#cluster.nodes.reduce((sum, node) => sum + node.kills, 0),
+      leaderKills: this.#load?.kills ?? 0,
+      restarts: this.#cluster.nodes.reduce((sum, node) => sum + node.restarts, 0),
+      pauses: this.#cluster.nodes.reduce((sum, node) => sum + node.pauses, 0),
       highWater: this.#cluster.highWater,
       decidedIdx: this.#cluster.decidedIdx,
       unexpectedExits: this.#cluster.unexpectedExits + this.#loadCrashes,

@@ -66,6 +66,10 @@ export class LocalCluster {
     this.#nodes = places.map((place) => new NodeProcess({ place, children, logLevel, clock, handlers }));
   }
 
+  get nodes(): readonly NodeProcess[] {
+    return this.#nodes;
+  }
+
   /** How often the leadership passed to a higher epoch after the first one. */
   get failovers(): number {
     return this.#failovers;

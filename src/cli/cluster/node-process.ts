@@ -55,6 +55,8 @@ export class NodeProcess {
   #killed = false;
   #stopping = false;
   #restart: Timer | undefined;
+  #kills = 0;
+  #pauses = 0;
 
   constructor(options: NodeProcessOptions) {
     this.place = options.place;
@@ -67,6 +69,21 @@ export class NodeProcess {
   /** The last status of the present life; undefined until it is ready, and once it has ended. */
   get status(): StatusLine | undefined {
     return this.#status;
+  }
+
+  /** How often it was killed by {@link kill} while it ran. */
+  get kills(): number {
+    return this.#kills;
+  }
+
+  /** How often it was paused while it ran. */
+  get pauses(): number {
+    return this.#pauses;
+  }
+
+  /** How often it was ready again after it had ended. */
+  get restarts(): number {
+    return Math.max(0, this.#lives - 1);
   }
 
   start(): void {
@@ -88,8 +105,21 @@ export class NodeProcess {
   async kill(): Promise<void> {
     if (this.#child?.running !== true) return;
     this.#killed = true;
+    this.#kills++;
     this.#child.kill();
     await this.#child.exited;
+  }
+
+  /** SIGSTOP: the process stands still until {@link resume}, or until it is killed. */
+  pause(): void {
+    if (this.#child?.running !== true) return;
+    this.#pauses++;
+    this.#child.process.kill('SIGSTOP');
+  }
+
+  /** SIGCONT. Harmless when the process is not paused. */
+  resume(): void {
+    if (this.#child?.running === true) this.#child.process.kill('SIGCONT');
   }
 
   /**
@@ -99,6 +129,7 @@ export class NodeProcess {
   async stop(): Promise<boolean> {
     this.#stopping = true;
     this.#restart?.cancel();
+    this.resume();
     return (await this.#child?.stop(this.#clock, STOP_GRACE_MS)) ?? true;
   }
 

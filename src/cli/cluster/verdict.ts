@@ -11,9 +11,13 @@ export interface Verdict {
   readonly violations: number;
   /** How often the leadership passed to a new epoch after the first one. */
   readonly failovers: number;
-  /** How often the leader was killed. */
+  /** How often a node was killed: the leader only, unless there was chaos. */
   readonly kills: number;
-  /** From the last grant before a kill to the first one after it, in whole ms; null without a kill. */
+  /** How often a node was ready again, from its disk, after it had ended. */
+  readonly restarts: number;
+  /** How often a node's process was stopped and went on later. */
+  readonly pauses: number;
+  /** From the last grant before a kill of the leader to the first one after it, in whole ms; null without such a kill. */
   readonly failoverMs: { readonly p50: number; readonly max: number } | null;
   /** Failed calls by the name of their gRPC status. */
   readonly errors: Readonly<Record<string, number>>;
@@ -36,6 +40,10 @@ export interface RunFacts {
   readonly load: LoadTotals;
   readonly failovers: number;
   readonly kills: number;
+  /** Those of them that were kills of the leader, each to be followed by a grant. */
+  readonly leaderKills: number;
+  readonly restarts: number;
+  readonly pauses: number;
   readonly highWater: number;
   readonly decidedIdx: number;
   readonly unexpectedExits: number;
@@ -53,7 +61,8 @@ const TOLERATED_ERRORS: ReadonlySet<string> = new Set([
 
 /** Judges a run. */
 export function judge(facts: RunFacts): Verdict {
-  const { nodes, load, failovers, kills, highWater, decidedIdx, unexpectedExits, unreaped } = facts;
+  const { nodes, load, failovers, kills, restarts, pauses } = facts;
+  const { highWater, decidedIdx, unexpectedExits, unreaped } = facts;
   const failures = failuresOf(facts);
   return {
     ok: failures.length === 0,
@@ -62,6 +71,8 @@ export function judge(facts: RunFacts): Verdict {
     violations: load.violations,
     failovers,
     kills,
+    restarts,
+    pauses,
     failoverMs: summarise(load.failoverGapsMs),
     errors: load.errors,
     timestampsPerSecond: load.elapsedMs > 0 ? Math.round((load.timestamps * 1000) / load.elapsedMs) : 0,
@@ -73,14 +84,14 @@ export function judge(facts: RunFacts): Verdict {
   };
 }
 
-function failuresOf({ load, kills, unexpectedExits, unreaped, breakdown }: RunFacts): readonly string[] {
+function failuresOf(facts: RunFacts): readonly string[] {
+  const { load, leaderKills, unexpectedExits, unreaped, breakdown } = facts;
   const failures: string[] = [];
   if (breakdown !== undefined) failures.push(breakdown);
   if (load.violations > 0) failures.push(`grants out of order or granted twice: ${load.violations}`);
   if (load.timestamps === 0) failures.push('no timestamp was granted');
-  if (load.failoverGapsMs.length < kills) {
-    failures.push(`kills without a grant after them: ${kills - load.failoverGapsMs.length} of ${kills}`);
-  }
+  const unanswered = leaderKills - load.failoverGapsMs.length;
+  if (unanswered > 0) failures.push(`kills without a grant after them: ${unanswered} of ${leaderKills}`);
   if (unexpectedExits > 0) failures.push(`processes that ended without being asked to: ${unexpectedExits}`);
   if (unreaped > 0) failures.push(`processes whose end was not seen: ${unreaped}`);
   for (const [code, count] of Object.entries(load.errors)) {

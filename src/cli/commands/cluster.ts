@@ -10,6 +10,7 @@ export const clusterSchema = z.strictObject({
   clients: wholeNumberValue(1, 10_000).default(16),
   duration: secondsValue(1, DURATION_MAX).optional(),
   killLeaderEvery: secondsValue(1, DURATION_MAX).optional(),
+  chaos: switchValue,
   dataDir: pathValue.optional(),
   json: switchValue,
   logLevel: logLevelValue.default('error'),
@@ -32,6 +33,9 @@ export const clusterCommand = defineCommand({
     killLeaderEvery: {
       placeholder: 'SECONDS',
       help: 'Kills the leader with SIGKILL so often, and restarts it from its disk two seconds later.',
+    },
+    chaos: {
+      help: 'Kills nodes (one, the leader, or all) and stops and continues their processes, at random, again and again; each is restarted from its disk two seconds later.',
     },
     dataDir: {
       placeholder: 'DIR',
