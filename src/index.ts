@@ -7,8 +7,12 @@ export * from './consensus/index.js';
 
 // Drivers, and the port that a host of the Paxos driver implements.
 export {
+  FileDriver,
+  type FileDriverOptions,
   type FollowedLeader,
   type HostIdentity,
+  type InitFileDriverOptions,
+  initFileDriver,
   MemoryDriver,
   type MemoryDriverOptions,
   PaxosDriver,

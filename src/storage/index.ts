@@ -9,6 +9,8 @@ export type { InjectedFailure, MemoryCall, MemoryStorageOptions } from './memory
 export { nodeFileSystem } from './node-file-system.js';
 export { openJournal } from './open-journal.js';
 export type { ProcessIdentity, ProcessInfo } from './process-info.js';
+export type { RecordDirectory, RecordDirectoryOptions, RecordKind } from './record-directory.js';
+export { initRecordDirectory, openRecordDirectory } from './record-directory.js';
 export type { DirectoryId, PeerIdentity, Storage, StorageIdentity } from './storage.js';
 export type { StorageErrorCode } from './storage-error.js';
 export { STORAGE_ERROR_CODES, StorageCorruptError, StorageError, StorageIoError } from './storage-error.js';

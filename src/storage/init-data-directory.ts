@@ -1,4 +1,4 @@
-import { dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { bytesCodec } from '../codec/index.js';
 import { checkedCall, writeNewFile } from './checked-file.js';
 import {
@@ -14,9 +14,10 @@ import type { FileSystem } from './file-system.js';
 import { encodeIdentity } from './identity-file.js';
 import { type InitDataDirectoryOptions, parseInitOptions } from './journal-options.js';
 import { acquireLock } from './lock-file.js';
+import { makeDirectories } from './make-directories.js';
 import { encodeState } from './record-codec.js';
 import { SegmentWriter } from './segment-writer.js';
-import { StorageError, StorageIoError } from './storage-error.js';
+import { StorageError } from './storage-error.js';
 import { StorageImage } from './storage-operation.js';
 
 /** The size of the segment that a directory begins with: the first opening replaces it. */
@@ -84,27 +85,4 @@ async function refuseUnlessEmpty(dataDir: string, fileSystem: FileSystem): Promi
     );
   }
   return names;
-}
-
-/** Makes a directory and those above it, each durable in its parent. */
-async function makeDirectories(path: string, fileSystem: FileSystem): Promise<void> {
-  if (await isDirectory(path, fileSystem)) return;
-  const parent = dirname(path);
-  if (parent !== path) await makeDirectories(parent, fileSystem);
-  try {
-    await checkedCall('mkdir', path, () => fileSystem.mkdir(path));
-  } catch (error) {
-    // Made by somebody else meanwhile.
-    if (!(error instanceof StorageIoError && error.errno === 'EEXIST')) throw error;
-  }
-  await checkedCall('fsync', parent, () => fileSystem.syncDirectory(parent));
-}
-
-async function isDirectory(path: string, fileSystem: FileSystem): Promise<boolean> {
-  try {
-    return (await checkedCall('stat', path, () => fileSystem.stat(path))).kind === 'directory';
-  } catch (error) {
-    if (error instanceof StorageIoError && error.errno === 'ENOENT') return false;
-    throw error;
-  }
 }

@@ -52,7 +52,8 @@ export interface OpenJournalOptions<E, S> extends DirectorySeams {
   readonly maxPendingBytes?: number;
 }
 
-const dataDirSchema = z
+/** Guards the path of a data directory. */
+export const dataDirSchema = z
   .string()
   .min(1, 'must not be empty')
   .refine((path) => !path.includes('\0'), 'must be a path');

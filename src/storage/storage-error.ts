@@ -52,6 +52,9 @@ export class StorageError extends TsoracleError {
   }
 }
 
+const NODE_NEXT_STEP =
+  'This node must not start from damaged storage: keep the directory for inspection, and replace the node by a new one in a new configuration';
+
 /** Acknowledged data is damaged or missing. The node must not start from it. */
 export class StorageCorruptError extends StorageError {
   override readonly name = 'StorageCorruptError';
@@ -65,13 +68,20 @@ export class StorageCorruptError extends StorageError {
   constructor(
     file: string,
     detail: string,
-    place: { readonly record?: number; readonly position?: number; readonly cause?: unknown } = {},
+    place: {
+      readonly record?: number;
+      readonly position?: number;
+      readonly cause?: unknown;
+      /** What to do. Default: what holds for a node of a cluster. */
+      readonly nextStep?: string;
+    } = {},
   ) {
     const where = place.record === undefined ? '' : `, record ${place.record}`;
     const at = place.position === undefined ? '' : `, byte ${place.position}`;
+    const { nextStep = NODE_NEXT_STEP } = place;
     super(
       'storage_corrupt',
-      `${file}${where}${at}: ${detail}. This node must not start from damaged storage: keep the directory for inspection, and replace the node by a new one in a new configuration`,
+      `${file}${where}${at}: ${detail}. ${nextStep}`,
       'cause' in place ? { cause: place.cause } : undefined,
     );
     this.file = file;
