@@ -1,6 +1,10 @@
 export type { FileStatus, FileSystem, OpenFile, OpenMode } from './file-system.js';
 export { initDataDirectory } from './init-data-directory.js';
-export { type DataDirectoryReport, inspectDataDirectory } from './inspect-data-directory.js';
+export {
+  type DataDirectoryReport,
+  inspectDataDirectory,
+  readDataDirectory,
+} from './inspect-data-directory.js';
 export { Journal } from './journal.js';
 export type { DirectorySeams, InitDataDirectoryOptions, OpenJournalOptions } from './journal-options.js';
 export type { CrashOptions, MemoryDiskOptions } from './memory-disk.js';

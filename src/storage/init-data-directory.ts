@@ -45,7 +45,7 @@ export async function initDataDirectory(options: InitDataDirectoryOptions): Prom
       await checkedCall('unlink', path, () => fileSystem.unlink(path));
     }
     const directoryId = parsed.random.nextId();
-    const image = StorageImage.initial<Uint8Array, Uint8Array>(parsed.config);
+    const image = StorageImage.initial<Uint8Array, Uint8Array>(parsed.config, parsed.firstSnapshot);
     const segment = await SegmentWriter.create({
       dataDir,
       fileSystem,

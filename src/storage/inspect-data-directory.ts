@@ -1,5 +1,5 @@
-import { bytesCodec } from '../codec/index.js';
-import type { Ballot, ClusterConfig, NodeId } from '../omnipaxos/index.js';
+import { bytesCodec, type Codecs } from '../codec/index.js';
+import type { Ballot, ClusterConfig, NodeId, StableState } from '../omnipaxos/index.js';
 import { lockPath } from './directory-layout.js';
 import { type DirectorySeams, directorySeams } from './journal-options.js';
 import { runningHolder } from './lock-file.js';
@@ -21,7 +21,7 @@ export interface DataDirectoryReport {
   readonly decidedIdx: number;
   readonly compactedIdx: number;
   readonly acceptedIdx: number;
-  /** The size of the snapshot's value in bytes; absent if nothing was compacted. */
+  /** The size of the snapshot's value in bytes; absent if nothing was compacted, or the value was decoded. */
   readonly snapshotBytes?: number;
   readonly peers: readonly PeerIdentity[];
   /** Why this directory must never take part again; absent if it may. */
@@ -50,14 +50,24 @@ export async function inspectDataDirectory(
   dataDir: string,
   seams: DirectorySeams = {},
 ): Promise<DataDirectoryReport> {
+  return (await readDataDirectory(dataDir, { entry: bytesCodec, snapshot: bytesCodec }, seams)).report;
+}
+
+/**
+ * As {@link inspectDataDirectory}, with everything that the log holds: also what was accepted and may never be decided.
+ */
+export async function readDataDirectory<E, S>(
+  dataDir: string,
+  codecs: Codecs<E, S>,
+  seams: DirectorySeams = {},
+): Promise<{ readonly report: DataDirectoryReport; readonly state: StableState<E, S> }> {
   const { fileSystem, processInfo } = directorySeams(seams);
   const identity = await readIdentity(dataDir, fileSystem);
   for (let attempt = 1; ; attempt++) {
     const openedBy = await runningHolder(lockPath(dataDir), fileSystem, processInfo);
     try {
-      const codecs = { entry: bytesCodec, snapshot: bytesCodec };
       const recovered = await recoverDirectory(dataDir, identity, fileSystem, codecs);
-      return report(identity, recovered, openedBy);
+      return { report: report(identity, recovered, openedBy), state: recovered.image.stable.copy() };
     } catch (error) {
       const isPassing = error instanceof StorageCorruptError || isGone(error);
       if (openedBy === undefined || !isPassing || attempt === ATTEMPTS_MAX) throw error;
@@ -72,7 +82,7 @@ function isGone(error: unknown): boolean {
 
 function report(
   identity: Awaited<ReturnType<typeof readIdentity>>,
-  recovered: Awaited<ReturnType<typeof recoverDirectory<Uint8Array, Uint8Array>>>,
+  recovered: Awaited<ReturnType<typeof recoverDirectory<unknown, unknown>>>,
   openedBy: ProcessIdentity | undefined,
 ): DataDirectoryReport {
   const { image, segmentFile, segmentBytes, usedBytes, nextRecord, torn } = recovered;
@@ -88,7 +98,7 @@ function report(
     acceptedRound,
     decidedIdx,
     ...image.stable.bounds,
-    ...(snapshot === undefined ? {} : { snapshotBytes: snapshot.value.length }),
+    ...(snapshot?.value instanceof Uint8Array ? { snapshotBytes: snapshot.value.length } : {}),
     peers,
     ...(refusedReason === undefined ? {} : { refusedReason }),
     segment: { file: segmentFile, bytes: segmentBytes, usedBytes, nextRecord, torn },

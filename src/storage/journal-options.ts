@@ -23,8 +23,15 @@ export interface InitDataDirectoryOptions extends DirectorySeams {
   readonly dataDir: string;
   /** Names the cluster: 1 to 255 characters. Nodes of different clusters refuse each other. */
   readonly clusterId: string;
-  /** A member of `config`, never used before in this cluster. */
+  /** A member of `config` unless `joins`; never used before in this cluster. */
   readonly nodeId: NodeId;
+  /** Whether the node is to become a member of a running cluster by a reconfiguration: `config` is one of that cluster then, without this node. Default false. */
+  readonly joins?: boolean;
+  /**
+   * What the host's state is before the first record, as its snapshot codec writes it; the log begins behind it, at index 1. The same on every node of the cluster, which
+   * `clusterId` should make sure of: nodes that begin differently must never meet. Default: none, the log begins at 0.
+   */
+  readonly firstSnapshot?: Uint8Array;
   /** The cluster's first configuration, the same on every node. */
   readonly config: ClusterConfig;
   /** Where the other members listen for their peers, `host:port`: one for each other member; this node's own may be among them. */
@@ -62,6 +69,8 @@ const initSchema = z.object({
   dataDir: dataDirSchema,
   clusterId: z.string().regex(/^[\x21-\x7e]{1,255}$/, 'must be 1 to 255 visible ASCII characters'),
   nodeId: nodeIdSchema,
+  joins: z.boolean().exactOptional(),
+  firstSnapshot: z.instanceof(Uint8Array).exactOptional(),
   config: clusterConfigSchema,
   peerAddresses: z.map(
     nodeIdSchema,
@@ -101,11 +110,17 @@ export function parseInitOptions(
   const what = 'initDataDirectory';
   const parsed = parseInput(initSchema, options, what);
   const members = new Set(parsed.config.nodes);
-  if (!members.has(parsed.nodeId)) {
-    throw new InvalidInputError(`${what}.nodeId`, parsed.nodeId, 'must be a member of config.nodes');
+  const joins = parsed.joins === true;
+  if (members.has(parsed.nodeId) === joins) {
+    throw new InvalidInputError(
+      `${what}.nodeId`,
+      parsed.nodeId,
+      joins ? 'must not be a member of config.nodes yet' : 'must be a member of config.nodes',
+    );
   }
   for (const nodeId of parsed.peerAddresses.keys()) {
-    if (members.has(nodeId)) continue;
+    // Others that join at the same time may be named, so that they find each other.
+    if (members.has(nodeId) || joins) continue;
     throw new InvalidInputError(`${what}.peerAddresses`, nodeId, 'must hold members of config.nodes only');
   }
   for (const nodeId of members) {

@@ -35,14 +35,18 @@ export class StorageImage<E, S> {
     this.#refusedReason = rest.refusedReason;
   }
 
-  /** The image of a storage that was never opened. */
-  static initial<E, S>(config: ClusterConfig): StorageImage<E, S> {
+  /** The image of a storage that was never opened. A first snapshot stands in the place of the first record. */
+  static initial<E, S>(config: ClusterConfig, firstSnapshot?: S): StorageImage<E, S> {
+    const begin =
+      firstSnapshot === undefined
+        ? { decidedIdx: 0 }
+        : { decidedIdx: 1, snapshot: { value: firstSnapshot, compactedIdx: 1, config } };
     return new StorageImage(
       new StableImage<E, S>({
         config,
         promise: BALLOT_ZERO,
         acceptedRound: BALLOT_ZERO,
-        decidedIdx: 0,
+        ...begin,
         records: [],
       }),
     );

@@ -9,6 +9,7 @@ import { createLogger } from '../logging.js';
 import { listenForStop } from '../stop-request.js';
 import { untilAborted } from '../until-aborted.js';
 import { StatusReporter } from './status-reporter.js';
+import { untilOracleFails } from './until-oracle-fails.js';
 
 /**
  * `tsoracle serve paxos`: runs one node until it is asked to stop, then closes everything in the reverse
@@ -35,15 +36,4 @@ export async function serveNode(options: ServeOptions, output: CommandOutput): P
   logger.info({ reason: stopRequest.signal.reason }, 'the node is stopping');
   if (await host.handOver()) logger.info({}, 'another node has taken the leadership over');
   return 0;
-}
-
-function untilOracleFails(oracle: Oracle): Promise<Error> {
-  return new Promise((resolve) => {
-    const check = (): void => {
-      const state = oracle.state();
-      if (state.role === 'failed') resolve(state.error);
-    };
-    oracle.events.on('state', check);
-    check();
-  });
 }
