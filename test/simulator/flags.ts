@@ -9,8 +9,13 @@ export const USAGE = `npm run sim -- [options]
   --minutes M   run seeds from --first on until so many minutes are over, in place of --seeds
   --steps N     events under faults for each seed (default 5000)
   --workers N   share the seeds among so many processes (default 1)
+  --fail-fast   end at the first violation
   --trace       print everything that happens
-  --json        print one object, as the last line`;
+  --json        print one object, as the last line
+
+  --list-bugs   list the seeded bugs
+  --bug NAME    put this bug into a copy of the source, and look for it
+  --all-bugs    look for all of them, one after the other on each core`;
 
 const wholeNumber = z.coerce.number().int('must be a whole number').min(1, 'must be at least 1');
 
@@ -22,6 +27,10 @@ const flagsSchema = z
     minutes: z.coerce.number().gt(0, 'must be above 0').max(10_000, 'must be at most 10000').exactOptional(),
     steps: wholeNumber.default(5_000),
     workers: wholeNumber.max(64, 'must be at most 64').default(1),
+    failFast: z.boolean().default(false),
+    listBugs: z.boolean().default(false),
+    bug: z.string().exactOptional(),
+    allBugs: z.boolean().default(false),
     trace: z.boolean().default(false),
     json: z.boolean().default(false),
     help: z.boolean().default(false),
@@ -48,10 +57,20 @@ export function readFlags(): Flags {
       minutes: { type: 'string' },
       steps: { type: 'string' },
       workers: { type: 'string' },
+      'fail-fast': { type: 'boolean' },
+      'list-bugs': { type: 'boolean' },
+      bug: { type: 'string' },
+      'all-bugs': { type: 'boolean' },
       trace: { type: 'boolean' },
       json: { type: 'boolean' },
       help: { type: 'boolean' },
     },
   });
-  return parseInput(flagsSchema, values, 'flags');
+  const camelCased = Object.fromEntries(
+    Object.entries(values).map(([name, value]) => [
+      name.replace(/-([a-z])/g, (_, letter) => letter.toUpperCase()),
+      value,
+    ]),
+  );
+  return parseInput(flagsSchema, camelCased, 'flags');
 }

@@ -3,6 +3,9 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { InvalidInputError } from '../../src/errors/index.js';
 import type { SimulationReport } from '../../src/testing/simulator/simulation.js';
+import type { SeededBug } from './bugs/bug.js';
+import { catalogue } from './bugs/catalogue.js';
+import { bugsNamed, describeFinding, findBugs, listBugs } from './bugs/find-bugs.js';
 import { type Flags, readFlags, USAGE } from './flags.js';
 import { runSeed, type SeedResult, type SeedTask } from './seed-worker.js';
 
@@ -99,11 +102,30 @@ async function main(): Promise<void> {
     process.stdout.write(`${USAGE}\n`);
     return;
   }
+  if (flags.listBugs) process.stdout.write(`${listBugs()}\n`);
+  else if (flags.bug !== undefined) await lookForBugs(bugsNamed([flags.bug]), flags.json);
+  else if (flags.allBugs) await lookForBugs(catalogue, flags.json);
+  else await simulate(flags);
+}
+
+async function lookForBugs(bugs: readonly SeededBug[], json: boolean): Promise<void> {
+  const findings = await findBugs(bugs, ({ name }, finding) => {
+    (json ? process.stderr : process.stdout).write(`${name}: ${describeFinding(finding)}\n`);
+  });
+  const ok = [...findings.values()].every(({ found }) => found);
+  if (json) process.stdout.write(`${JSON.stringify({ ok, bugs: Object.fromEntries(findings) })}\n`);
+  process.exitCode = ok ? 0 : 1;
+}
+
+async function simulate(flags: Flags): Promise<void> {
   const tally = new Tally(flags);
   const tasks = seedsOf(flags);
   if (flags.workers === 1) {
     const trace = flags.trace ? (line: string) => void process.stdout.write(`${line}\n`) : undefined;
-    for (const task of tasks) tally.add(await runSeed(task, trace));
+    for (const task of tasks) {
+      tally.add(await runSeed(task, trace));
+      if (flags.failFast && !tally.summary().ok) break;
+    }
   } else {
     await Promise.all(Array.from({ length: flags.workers }, () => work(tasks, tally)));
   }
@@ -118,7 +140,7 @@ async function main(): Promise<void> {
 try {
   await main();
 } catch (error) {
-  if (!(error instanceof InvalidInputError)) throw error;
+  if (!(error instanceof InvalidInputError || error instanceof RangeError)) throw error;
   process.stderr.write(`${error.message}\n\n${USAGE}\n`);
   process.exitCode = 2;
 }

@@ -1,0 +1,7 @@
+import type { SeededBug } from './bug.js';
+import { nodeBugs } from './node-bugs.js';
+import { protocolBugs } from './protocol-bugs.js';
+import { serviceBugs } from './service-bugs.js';
+
+/** Every seeded bug. */
+export const catalogue: readonly SeededBug[] = [...protocolBugs, ...nodeBugs, ...serviceBugs];
