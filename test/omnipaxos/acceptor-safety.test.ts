@@ -270,3 +270,21 @@ describe('acceptor safety', () => {
     expect(cluster.facts(follower, 'violation')).toHaveLength(1);
   });
 });
+
+// P07, S16
+test('an fsync of earlier records ends: later ones, accepted meanwhile, do not count yet', () => {
+  const cluster = new CoreCluster(1);
+  cluster.electLeader();
+  const node = cluster.node(1);
+  node.slowDisk = true;
+  for (const entry of ['a', 'b']) {
+    node.core.append(entry, { forward: false });
+    cluster.collect();
+  }
+  const [first, second] = node.held;
+  if (first === undefined || second === undefined) throw new Error('two batches were expected');
+  node.core.persisted(first.writeToken);
+  expect(node.core.decidedIdx).toBe(1);
+  node.core.persisted(second.writeToken);
+  expect(node.core.decidedIdx).toBe(2);
+});

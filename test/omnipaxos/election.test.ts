@@ -5,7 +5,7 @@ import {
   type NodeId,
   OmniPaxos,
 } from '../../src/omnipaxos/index.js';
-import { CoreCluster } from './core-cluster.js';
+import { CoreCluster, type TestMessage } from './core-cluster.js';
 
 const ROUND_TICKS = 5;
 
@@ -296,4 +296,23 @@ describe('election', () => {
     cluster.settle();
     expect(cluster.decided(6)).toEqual(['a']);
   });
+});
+
+// P05
+test('replies of an older round that come late: they show nothing of this one', () => {
+  const cluster = new CoreCluster(3);
+  cluster.electLeader();
+  const late: TestMessage[] = [];
+  cluster.filter = (message) => {
+    if (message.to !== 1 || message.body.kind !== 'heartbeatReply') return true;
+    late.push(message);
+    return false;
+  };
+  cluster.ticks(2 * ROUND_TICKS + 1);
+  const { round } = cluster.core(1).status().election;
+  const ofOlderRounds = late.filter(({ body }) => body.kind === 'heartbeatReply' && body.round < round);
+  expect(ofOlderRounds).not.toEqual([]);
+  for (const message of ofOlderRounds) cluster.deliver(message);
+  cluster.until(() => cluster.core(1).status().election.round > round, 'the next round', 10);
+  expect(cluster.core(1).status().election.lastHeard).toEqual([]);
 });

@@ -63,7 +63,7 @@ export const protocolBugs: readonly SeededBug[] = [
     file: 'omnipaxos/leader.ts',
     find: '  #ownPromiseIsDurable = false;',
     replace: '  #ownPromiseIsDurable = true;',
-    foundBy: { test: 'omnipaxos/acceptor-safety.test.ts' },
+    foundBy: { test: 'node/cluster.test.ts' },
   },
   {
     name: 'own-acceptance-of-another-token',
@@ -190,7 +190,7 @@ export const protocolBugs: readonly SeededBug[] = [
     file: 'omnipaxos/leader.ts',
     find: '    if (order < 0) return;\n',
     replace: '',
-    foundBy: { test: 'omnipaxos/acceptor-safety.test.ts' },
+    foundBy: { test: 'omnipaxos/lost-messages.test.ts' },
   },
   {
     name: 'follower-in-accept-ignores-prepare',

@@ -73,7 +73,7 @@ export const serviceBugs: readonly SeededBug[] = [
     find: "    if (command.kind === 'advance' && verdict === 'applied') {",
     replace:
       "    if (command.kind === 'advance' && verdict === 'applied' && (this.#ledger.lastFolded(command.id.directoryId)?.seq ?? 0) < command.id.seq) {",
-    foundBy: { test: 'high-water/apply-state.test.ts' },
+    foundBy: { test: 'high-water/ledger.test.ts' },
   },
   {
     name: 'ledger-keeps-the-last-told',
@@ -91,7 +91,7 @@ export const serviceBugs: readonly SeededBug[] = [
     file: 'high-water/ledger.ts',
     find: '      if (!nodes.has(entry.nodeId)) this.#entries.delete(directoryId);',
     replace: '      if (!nodes.has(entry.nodeId) && directoryId === "") this.#entries.delete(directoryId);',
-    foundBy: { test: 'high-water/apply-state.test.ts' },
+    foundBy: { test: 'high-water/ledger.test.ts' },
   },
   {
     name: 'wait-satisfied-by-another-life',
@@ -127,7 +127,7 @@ export const serviceBugs: readonly SeededBug[] = [
     file: 'driver/proposal-waits.ts',
     find: 'command.epoch === epoch && command.atLeast >= atLeast) return seq;',
     replace: 'command.epoch === epoch) return seq;',
-    foundBy: { seeds: 60 },
+    foundBy: { test: 'driver/paxos-driver.test.ts' },
   },
   {
     name: 'calls-outlive-the-leadership',
