@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { catalogue } from './simulator/bugs/catalogue.js';
 
 const ROOT = resolve(import.meta.dirname, '..');
 const PAGES = [
@@ -12,14 +13,21 @@ const PAGES = [
 ];
 const HAZARD = /\b([PSADOTCNR]\d{2})\b/g;
 
-/** The rows of the hazard table: id -> test files, relative to test/; none where a reason stands instead. */
-function hazardTable(): Map<string, string[]> {
+/** A row of the hazard table: test files, relative to test/ (none where a reason stands instead), and names of seeded bugs. */
+interface HazardRow {
+  readonly tests: readonly string[];
+  readonly bugs: readonly string[];
+}
+
+function hazardTable(): Map<string, HazardRow> {
   const page = readFileSync(join(ROOT, 'docs/testing.md'), 'utf8');
-  const rows = [...page.matchAll(/^\| ([PSADOTCNR]\d{2}) \| [^|]+ \| ([^|]+) \|$/gm)];
+  const rows = [...page.matchAll(/^\| ([PSADOTCNR]\d{2}) \| [^|]+ \| ([^|]+) \| ([^|]*)\|$/gm)];
+  const quoted = (text: string, pattern: RegExp): string[] =>
+    [...text.matchAll(pattern)].map((match) => match[1] ?? '');
   return new Map(
-    rows.map((row) => [
-      row[1] ?? '',
-      [...(row[2] ?? '').matchAll(/`([^`]+\.test\.ts|[^`]+\.ts)`/g)].map((file) => file[1] ?? ''),
+    rows.map(([, id = '', tests = '', bugs = '']) => [
+      id,
+      { tests: quoted(tests, /`([^`]+\.ts)`/g), bugs: quoted(bugs, /`([^`]+)`/g) },
     ]),
   );
 }
@@ -47,13 +55,22 @@ describe('documentation', () => {
     const comments = hazardComments();
     expect(table.size).toBeGreaterThan(90);
     const wrong = [...new Set([...table.keys(), ...comments.keys()])].flatMap((id) => {
-      const named = [...(table.get(id) ?? [])].sort();
+      const named = [...(table.get(id)?.tests ?? [])].sort();
       const carrying = [...(comments.get(id) ?? [])].sort();
       return JSON.stringify(named) === JSON.stringify(carrying)
         ? []
         : [`${id}: the table names ${named}; carried by ${carrying}`];
     });
     expect(wrong).toEqual([]);
+  });
+
+  test('the hazard table names exactly the seeded bugs of each id', () => {
+    const seeded = new Map<string, string[]>();
+    for (const { hazards, name } of catalogue)
+      for (const id of hazards) seeded.set(id, [...(seeded.get(id) ?? []), name]);
+    const table = hazardTable();
+    const named = [...table].filter(([, { bugs }]) => bugs.length > 0).map(([id, { bugs }]) => [id, bugs]);
+    expect(Object.fromEntries(named)).toEqual(Object.fromEntries(seeded));
   });
 
   test('links between pages lead somewhere', () => {
