@@ -1,3 +1,4 @@
+import { compareBallots } from '../../../src/omnipaxos/index.js';
 import type { TestMessage } from '../core-cluster.js';
 import { type Input, type Observation, replay } from './node-life.js';
 
@@ -156,6 +157,11 @@ export function brokenRule(nodes: readonly Observation[]): string | undefined {
   if (!nodes.every(({ decided }) => isPrefix(decided, longest))) return 'two nodes have decided differently';
   if (nodes.filter(({ disk }) => isPrefix(longest, disk)).length < 2)
     return 'a decided entry is not durable on a write quorum';
+  const [newest] = nodes
+    .flatMap(({ ballot, log }) => (ballot === undefined ? [] : [{ ballot, log }]))
+    .sort((a, b) => compareBallots(b.ballot, a.ballot));
+  if (newest !== undefined && !isPrefix(longest, newest.log))
+    return 'the newest leader lacks a decided entry';
   const ballots = nodes.flatMap(({ led }) => led).map((led) => led.split(' ')[0]);
   if (new Set(ballots).size < ballots.length) return 'one ballot was led twice';
   return undefined;

@@ -1,4 +1,4 @@
-import { formatBallot, type NodeId, OmniPaxos } from '../../../src/omnipaxos/index.js';
+import { type Ballot, formatBallot, type NodeId, OmniPaxos } from '../../../src/omnipaxos/index.js';
 import { type TestBatch, TestDisk, type TestMessage } from '../core-cluster.js';
 
 /** What can happen to one node. */
@@ -22,7 +22,8 @@ export interface Observation {
   readonly log: readonly string[];
   /** The most that any life of this node has decided. */
   readonly decided: readonly string[];
-  readonly ballot: string | undefined;
+  /** The ballot that it leads. */
+  readonly ballot: Ballot | undefined;
   /** All that was led: ballot and life. */
   readonly led: readonly string[];
   readonly fault: string | undefined;
@@ -91,7 +92,7 @@ class Life {
       disk: entries(disk),
       log: entries(unsynced.crash()),
       decided: this.#decided,
-      ballot: view.role === 'leader' ? formatBallot(view.ballot) : undefined,
+      ballot: view.role === 'leader' ? view.ballot : undefined,
       led: [...this.#led],
       fault: this.#fault,
     };

@@ -23,6 +23,10 @@ describe('small worlds', () => {
     expect(brokenRule([node, node, node])).toBeUndefined();
     expect(brokenRule([node, node, { ...node, decided: ['b'] }])).toContain('differently');
     expect(brokenRule([node, { ...node, disk: [] }, { ...node, disk: [] }])).toContain('not durable');
+    const ballot = { configId: 1, n: 2, priority: 0, pid: 1 };
+    expect(brokenRule([{ ...node, ballot, log: [] }, node, node])).toContain('lacks a decided entry');
+    const later = { ...ballot, n: 3 };
+    expect(brokenRule([{ ...node, ballot, log: [] }, { ...node, ballot: later }, node])).toBeUndefined();
     const led = ['1.2.0.3 in life 1'];
     expect(brokenRule([{ ...node, led }, { ...node, led }, node])).toContain('led twice');
   });
