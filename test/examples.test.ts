@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { run as runEmbedded } from '../docs/examples/embedded.js';
+import { run as runForeignLog } from '../docs/examples/foreign-log.js';
 
 describe('examples', () => {
   test('embedded: three timestamps, each greater than the one before', async () => {
@@ -9,5 +10,14 @@ describe('examples', () => {
     expect(timestamps).toHaveLength(3);
     expect([...timestamps].sort((a, b) => (a < b ? -1 : 1))).toEqual(timestamps);
     expect(new Set(timestamps).size).toBe(3);
+  });
+
+  test('foreign log: both halves are folded in one pass, and a second replica catches up by their snapshot', () => {
+    const lines: string[] = [];
+    runForeignLog((line) => lines.push(line));
+    expect(lines).toEqual([
+      'first: colour=blue, size=large; high-water 7000',
+      'second: colour=blue, size=large; high-water 7000',
+    ]);
   });
 });
