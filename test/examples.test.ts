@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { run as runCustomDriver } from '../docs/examples/custom-driver.js';
 import { run as runEmbedded } from '../docs/examples/embedded.js';
 import { run as runForeignLog } from '../docs/examples/foreign-log.js';
 
@@ -19,5 +20,12 @@ describe('examples', () => {
       'first: colour=blue, size=large; high-water 7000',
       'second: colour=blue, size=large; high-water 7000',
     ]);
+  });
+
+  test('custom driver: it passes the conformance kit', async () => {
+    const lines: string[] = [];
+    await runCustomDriver((line) => lines.push(line));
+    expect(lines.length).toBeGreaterThan(15);
+    expect(lines.every((line) => line.startsWith('passed: '))).toBe(true);
   });
 });
