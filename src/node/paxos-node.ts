@@ -221,7 +221,7 @@ export class PaxosNode<E, S> implements AsyncDisposable {
 
   /**
    * Replaces the log below `upToIdx` by `value`, the host's state after folding it. Lazily on disk: a crash may bring the log back.
-   * @throws {LogRangeError} unless `compactedIdx < upToIdx <= decidedIdx`; {@link TsoracleError} `closed` if the node has stopped. Nothing has changed then.
+   * @throws {LogRangeError} unless `compactedIdx < upToIdx <= decidedIdx`, or if the last decided stop sign is not below `upToIdx`; {@link TsoracleError} `closed` if the node has stopped. Nothing has changed then.
    */
   snapshot(upToIdx: number, value: S): void {
     if (this.#isStopped()) throw this.#closedError();
@@ -236,7 +236,8 @@ export class PaxosNode<E, S> implements AsyncDisposable {
         `cannot compact up to ${upToIdx}: it must be a whole number above compactedIdx ${this.#core.compactedIdx} and at most decidedIdx ${this.#core.decidedIdx}`,
       );
     }
-    this.#runner.run((core) => core.snapshot(upToIdx, value));
+    const refusal = this.#runner.run((core) => snapshotUnlessRefused(core, upToIdx, value));
+    if (refusal !== undefined) throw refusal;
     this.#runner.carryOutSoon();
   }
 
@@ -421,4 +422,19 @@ function readView<E, S>(core: OmniPaxos<E, S>): NodeLog<E, S> {
     },
     read: (fromIdx, limit) => core.read(fromIdx, limit),
   };
+}
+
+/** A refused snapshot has changed nothing, so it must not end the node: an applier that lags behind a decided stop sign asks for one. */
+function snapshotUnlessRefused<E, S>(
+  core: OmniPaxos<E, S>,
+  upToIdx: number,
+  value: S,
+): LogRangeError | undefined {
+  try {
+    core.snapshot(upToIdx, value);
+    return undefined;
+  } catch (error) {
+    if (error instanceof LogRangeError) return error;
+    throw error;
+  }
 }
