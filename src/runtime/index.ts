@@ -9,3 +9,4 @@ export type { NextTurn } from './next-turn.js';
 export { systemNextTurn } from './next-turn.js';
 export type { Random } from './random.js';
 export { systemRandom } from './random.js';
+export { SeededRandom } from './seeded-random.js';

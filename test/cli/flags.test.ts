@@ -114,6 +114,12 @@ describe('flags and environment', () => {
     });
   });
 
+  test('cluster: a seed, is within 32 bits and for chaos only', () => {
+    expect(parse.cluster(['--chaos', '--seed', '42'])).toMatchObject({ chaos: true, seed: 42 });
+    expect(thrownBy(() => parse.cluster(['--seed', '42'])).field).toBe('--seed');
+    expect(thrownBy(() => parse.cluster(['--chaos', '--seed', String(2 ** 32)])).field).toBe('--seed');
+  });
+
   test('environment: stands in for a flag, the flag wins, empty counts as absent', () => {
     const env = { TSORACLE_ENDPOINTS: 'env:1', TSORACLE_COUNT: '7', TSORACLE_TIMEOUT: '' };
     expect(parse.get([], env)).toEqual({ endpoints: ['env:1'], count: 7, timeout: 5 });

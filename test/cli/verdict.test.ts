@@ -99,6 +99,10 @@ describe('verdict', () => {
     expect(judge(facts({ load: { errors } })).ok).toBe(true);
   });
 
+  test('a run with chaos, tells its seed', () => {
+    expect(judge(facts({ seed: 42 }))).toMatchObject({ ok: true, seed: 42 });
+  });
+
   test('a run of no length, has a rate of 0', () => {
     expect(judge(facts({ load: { elapsedMs: 0, timestamps: 0 } })).timestampsPerSecond).toBe(0);
   });

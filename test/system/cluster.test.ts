@@ -69,6 +69,8 @@ describe('cluster', () => {
       '--chaos',
       '--duration',
       '20',
+      '--seed',
+      '42',
       '--clients',
       '8',
       '--json',
@@ -76,6 +78,7 @@ describe('cluster', () => {
     const verdict = verdictOf(cluster.out);
     expect(verdict, cluster.transcript).toMatchObject({
       ok: true,
+      seed: 42,
       violations: 0,
       unexpectedExits: 0,
       unreaped: 0,

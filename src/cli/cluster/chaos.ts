@@ -1,5 +1,6 @@
 import { TsoracleError } from '../../errors/index.js';
-import { type Clock, delay, type Random } from '../../runtime/index.js';
+import { type Clock, delay } from '../../runtime/index.js';
+import type { DelayedFault, Fault } from './fault-schedule.js';
 import type { LoadProcess } from './load-process.js';
 import type { LocalCluster } from './local-cluster.js';
 import type { NodeProcess } from './node-process.js';
@@ -7,34 +8,17 @@ import type { Progress } from './progress.js';
 
 /** How long the clients may go without a grant after a fault is over, in ms. */
 const SERVICE_TIMEOUT_MS = 30_000;
-/** How long the longest pause of a process lasts, in ms. */
-const PAUSE_MS_MAX = 4_000;
-
-/** What is done to the processes of a cluster. */
-type Fault = 'kill' | 'killLeader' | 'killAll' | 'pause' | 'pauseLeader' | 'storm';
-
-/** How often each comes, relative to the others. */
-const WEIGHTS: readonly (readonly [Fault, number])[] = [
-  ['kill', 3],
-  ['killLeader', 4],
-  ['killAll', 1],
-  ['pause', 3],
-  ['pauseLeader', 3],
-  ['storm', 2],
-];
 
 export interface ChaosOptions {
   readonly cluster: LocalCluster;
   readonly load: LoadProcess;
   readonly progress: Progress;
   readonly clock: Clock;
-  readonly random: Random;
+  /** What is done, one after the other. */
+  readonly faults: Iterable<DelayedFault<Fault>>;
 }
 
-/**
- * Kills and pauses node processes at random, one fault after the other or several at once; each process that
- * was killed is started again from its disk. After each fault clients must be served again.
- */
+/** Kills and pauses node processes; each that was killed is started again from its disk. After each fault clients must be served again. */
 export class Chaos {
   readonly #options: ChaosOptions;
 
@@ -42,31 +26,39 @@ export class Chaos {
     this.#options = options;
   }
 
-  /** Until `signal` is aborted, which rejects with its reason. Rejects if clients are not served again. */
-  async run(signal: AbortSignal): Promise<never> {
-    const { clock } = this.#options;
-    while (true) {
-      await delay(clock, this.#between(200, 3_000), signal);
-      await this.#act(this.#draw(), signal);
+  /**
+   * Until the faults are used up or `signal` is aborted, which rejects with its reason. Rejects if clients are not
+   * served again.
+   */
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, faults } = this.#options;
+    for (const { afterMs, fault } of faults) {
+      await delay(clock, afterMs, signal);
+      await this.#act(fault, signal);
       await this.#untilServed(signal);
     }
   }
 
   async #act(fault: Fault, signal: AbortSignal): Promise<void> {
-    const { cluster } = this.#options;
-    switch (fault) {
+    const { clock, cluster } = this.#options;
+    switch (fault.kind) {
       case 'kill':
-        return this.#kill([this.#pick(cluster.nodes)]);
+        return this.#kill([this.#node(fault.node)]);
       case 'killLeader':
         return this.#killLeader();
       case 'killAll':
         return this.#kill(cluster.nodes);
       case 'pause':
-        return this.#pause(this.#pick(cluster.nodes), signal);
+        return this.#pause(this.#node(fault.node), fault.forMs, signal);
       case 'pauseLeader':
-        return this.#pause(cluster.leader()?.node ?? this.#pick(cluster.nodes), signal);
+        return this.#pause(cluster.leader()?.node ?? this.#node(fault.node), fault.forMs, signal);
       case 'storm':
-        return this.#storm(signal);
+        await Promise.all(
+          fault.faults.map(async ({ afterMs, fault: part }) => {
+            await delay(clock, afterMs, signal);
+            await this.#act(part, signal);
+          }),
+        );
     }
   }
 
@@ -88,9 +80,8 @@ export class Chaos {
   }
 
   /** The process stands still; its clocks, its peers and its clients go on. */
-  async #pause(node: NodeProcess, signal: AbortSignal): Promise<void> {
+  async #pause(node: NodeProcess, forMs: number, signal: AbortSignal): Promise<void> {
     const { clock, progress } = this.#options;
-    const forMs = this.#between(50, PAUSE_MS_MAX);
     progress.event(`SIGSTOP to node ${node.place.nodeId} for ${Math.round(forMs)} ms`);
     node.pause();
     try {
@@ -98,18 +89,6 @@ export class Chaos {
     } finally {
       node.resume();
     }
-  }
-
-  /** Several faults whose times overlap. */
-  async #storm(signal: AbortSignal): Promise<void> {
-    const { clock, cluster } = this.#options;
-    const faults = Array.from({ length: 3 + Math.floor(this.#between(0, 3)) }, async () => {
-      await delay(clock, this.#between(0, 2_000), signal);
-      const node = this.#pick(cluster.nodes);
-      if (this.#between(0, 1) < 0.5) await this.#kill([node]);
-      else await this.#pause(node, signal);
-    });
-    await Promise.all(faults);
   }
 
   async #untilServed(signal: AbortSignal): Promise<void> {
@@ -127,25 +106,9 @@ export class Chaos {
     }
   }
 
-  #draw(): Fault {
-    let dice = this.#between(
-      0,
-      WEIGHTS.reduce((sum, [, weight]) => sum + weight, 0),
-    );
-    for (const [fault, weight] of WEIGHTS) {
-      dice -= weight;
-      if (dice < 0) return fault;
-    }
-    return 'kill';
-  }
-
-  #pick(nodes: readonly NodeProcess[]): NodeProcess {
-    const node = nodes[Math.floor(this.#between(0, nodes.length))];
-    if (node === undefined) throw new TsoracleError('internal', 'a cluster has at least one node');
+  #node(index: number): NodeProcess {
+    const node = this.#options.cluster.nodes[index];
+    if (node === undefined) throw new TsoracleError('internal', `a cluster has no node at place ${index}`);
     return node;
-  }
-
-  #between(min: number, max: number): number {
-    return min + this.#options.random.nextFloat() * (max - min);
   }
 }

@@ -1,4 +1,4 @@
-import { type Clock, delay, systemRandom, type Timer } from '../../runtime/index.js';
+import { type Clock, delay, SeededRandom, type Timer } from '../../runtime/index.js';
 import type { ClusterOptions } from '../commands/cluster.js';
 import { NO_LOAD } from '../load/load-messages.js';
 import { repeat } from '../repeat.js';
@@ -6,6 +6,7 @@ import { untilAborted } from '../until-aborted.js';
 import { Chaos } from './chaos.js';
 import { describeExit } from './child.js';
 import type { Children } from './children.js';
+import { drawFaults } from './fault-schedule.js';
 import type { ClusterLayout } from './layout.js';
 import { LoadProcess } from './load-process.js';
 import { LocalCluster } from './local-cluster.js';
@@ -27,6 +28,8 @@ export interface ClusterRunOptions {
   readonly children: Children;
   readonly progress: Progress;
   readonly clock: Clock;
+  /** What the faults of a run with chaos are drawn from. */
+  readonly seed: number;
 }
 
 /** One run of a local cluster under load, from its start to its verdict. To be used once. */
@@ -36,6 +39,7 @@ export class ClusterRun {
   readonly #children: Children;
   readonly #progress: Progress;
   readonly #clock: Clock;
+  readonly #seed: number;
   readonly #cluster: LocalCluster;
   /** Aborted when the load is to end: its time is over, the user wants it, or the cluster has broken down. */
   readonly #ending = new AbortController();
@@ -43,12 +47,13 @@ export class ClusterRun {
   #loadCrashes = 0;
   #breakdown: string | undefined;
 
-  constructor({ options, layout, children, progress, clock }: ClusterRunOptions) {
+  constructor({ options, layout, children, progress, clock, seed }: ClusterRunOptions) {
     this.#options = options;
     this.#layout = layout;
     this.#children = children;
     this.#progress = progress;
     this.#clock = clock;
+    this.#seed = seed;
     this.#cluster = new LocalCluster({ places: layout.nodes, children, logLevel: options.logLevel, clock });
     this.#followCluster();
   }
@@ -86,6 +91,7 @@ export class ClusterRun {
     await untilAborted(this.#ending.signal);
     for (const timer of timers) timer.cancel();
     await Promise.all(faults);
+    if (chaos) await this.#allBack();
     await load.killsAnswered(LAST_GRANT_TIMEOUT_MS);
     if (!(await load.stop(LOAD_STOP_TIMEOUT_MS))) this.#loadCrashes++;
   }
@@ -108,6 +114,16 @@ export class ClusterRun {
     return load;
   }
 
+  /** Every node that was killed must be ready again before the run ends. Never rejects. */
+  async #allBack(): Promise<void> {
+    if (this.#breakdown !== undefined) return;
+    try {
+      await this.#cluster.allReady(START_TIMEOUT_MS);
+    } catch (error) {
+      this.#breakDown(error);
+    }
+  }
+
   /** Never rejects. */
   async #killLeaders(load: LoadProcess, everyMs: number): Promise<void> {
     const { signal } = this.#ending;
@@ -126,12 +142,13 @@ export class ClusterRun {
   /** Never rejects. */
   async #chaos(load: LoadProcess): Promise<void> {
     const { signal } = this.#ending;
+    this.#progress.event(`faults are drawn from seed ${this.#seed}`);
     const chaos = new Chaos({
       cluster: this.#cluster,
       load,
       progress: this.#progress,
       clock: this.#clock,
-      random: systemRandom,
+      faults: drawFaults(new SeededRandom(this.#seed), this.#cluster.nodes.length),
     });
     try {
       await chaos.run(signal);
@@ -193,6 +210,7 @@ export class ClusterRun {
       unexpectedExits: this.#cluster.unexpectedExits + this.#loadCrashes,
       unreaped: this.#children.running,
       breakdown: this.#breakdown,
+      seed: this.#options.chaos ? this.#seed : undefined,
     });
   }
 }

@@ -108,6 +108,12 @@ export class LocalCluster {
     await this.#waitUntil(ready, timeoutMs, signal, 'for all nodes to be ready and one of them to serve');
   }
 
+  /** Waits until no node is down any more. */
+  async allReady(timeoutMs: number): Promise<void> {
+    const ready = (): boolean => this.#nodes.every((node) => node.status !== undefined);
+    await this.#waitUntil(ready, timeoutMs, undefined, 'for all nodes to be ready again');
+  }
+
   /** Kills the node that serves, once there is one, and resolves with its number when it has been reaped. */
   async killLeader(timeoutMs: number, signal: AbortSignal): Promise<NodeId> {
     await this.#waitUntil(() => this.leader() !== undefined, timeoutMs, signal, 'for a leader to kill');
@@ -125,7 +131,7 @@ export class LocalCluster {
   async #waitUntil(
     condition: () => boolean,
     timeoutMs: number,
-    signal: AbortSignal,
+    signal: AbortSignal | undefined,
     what: string,
   ): Promise<void> {
     const onTimeout = (): TsoracleError =>

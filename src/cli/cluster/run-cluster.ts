@@ -29,7 +29,8 @@ export async function runCluster(options: ClusterOptions, output: CommandOutput)
   layout = await prepareLayout(options, ports, systemRandom);
   try {
     progress.layout(layout);
-    const run = new ClusterRun({ options, layout, children, progress, clock: systemClock });
+    const seed = options.seed ?? Math.floor(systemRandom.nextFloat() * 2 ** 32);
+    const run = new ClusterRun({ options, layout, children, progress, clock: systemClock, seed });
     const verdict = await run.run(stopRequest.signal);
     progress.verdict(verdict);
     if (options.json) output.out(JSON.stringify(verdict));

@@ -32,6 +32,8 @@ export interface Verdict {
   readonly unreaped: number;
   /** Why the run is not ok, a sentence each. */
   readonly failures: readonly string[];
+  /** What the faults were drawn from; absent without chaos. */
+  readonly seed?: number;
 }
 
 /** The facts that a verdict is made of. */
@@ -50,6 +52,8 @@ export interface RunFacts {
   readonly unreaped: number;
   /** Why the run had to end, if it could not go on. */
   readonly breakdown?: string | undefined;
+  /** What the faults were drawn from, if there was chaos. */
+  readonly seed?: number | undefined;
 }
 
 /** Errors that clients may see while a leader is being replaced. */
@@ -62,7 +66,7 @@ const TOLERATED_ERRORS: ReadonlySet<string> = new Set([
 /** Judges a run. */
 export function judge(facts: RunFacts): Verdict {
   const { nodes, load, failovers, kills, restarts, pauses } = facts;
-  const { highWater, decidedIdx, unexpectedExits, unreaped } = facts;
+  const { highWater, decidedIdx, unexpectedExits, unreaped, seed } = facts;
   const failures = failuresOf(facts);
   return {
     ok: failures.length === 0,
@@ -81,6 +85,7 @@ export function judge(facts: RunFacts): Verdict {
     unexpectedExits,
     unreaped,
     failures,
+    ...(seed === undefined ? {} : { seed }),
   };
 }
 

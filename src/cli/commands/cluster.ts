@@ -5,16 +5,25 @@ import { logLevelValue, pathValue, secondsValue, switchValue, wholeNumberValue }
 /** The longest run that can be asked for: 30 days, in s. */
 const DURATION_MAX = 30 * 24 * 3600;
 
-export const clusterSchema = z.strictObject({
-  nodes: z.enum(['1', '3', '5'], { message: 'must be 1, 3 or 5' }).default('3').transform(Number),
-  clients: wholeNumberValue(1, 10_000).default(16),
-  duration: secondsValue(1, DURATION_MAX).optional(),
-  killLeaderEvery: secondsValue(1, DURATION_MAX).optional(),
-  chaos: switchValue,
-  dataDir: pathValue.optional(),
-  json: switchValue,
-  logLevel: logLevelValue.default('error'),
-});
+/** Seeds have 32 bits. */
+const SEED_MAX = 2 ** 32 - 1;
+
+export const clusterSchema = z
+  .strictObject({
+    nodes: z.enum(['1', '3', '5'], { message: 'must be 1, 3 or 5' }).default('3').transform(Number),
+    clients: wholeNumberValue(1, 10_000).default(16),
+    duration: secondsValue(1, DURATION_MAX).optional(),
+    killLeaderEvery: secondsValue(1, DURATION_MAX).optional(),
+    chaos: switchValue,
+    seed: wholeNumberValue(0, SEED_MAX).optional(),
+    dataDir: pathValue.optional(),
+    json: switchValue,
+    logLevel: logLevelValue.default('error'),
+  })
+  .superRefine(({ chaos, seed }, context) => {
+    if (seed === undefined || chaos) return;
+    context.addIssue({ code: 'custom', path: ['seed'], message: 'is of use with --chaos only' });
+  });
 
 export type ClusterOptions = z.output<typeof clusterSchema>;
 
@@ -36,6 +45,10 @@ export const clusterCommand = defineCommand({
     },
     chaos: {
       help: 'Kills nodes (one, the leader, or all) and stops and continues their processes, at random, again and again; each is restarted from its disk two seconds later.',
+    },
+    seed: {
+      placeholder: 'N',
+      help: `Draws the same faults in the same order as the run with this seed did: with --chaos, within [0, ${SEED_MAX}]; default: random, and told.`,
     },
     dataDir: {
       placeholder: 'DIR',
