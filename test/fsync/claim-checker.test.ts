@@ -21,6 +21,14 @@ function sends(body: MessageBody<string, number>): string {
   return `write(${SOCKET}, "${hex(frame)}", ${frame.length}) = ${frame.length}`;
 }
 
+/** The same bytes in two calls. */
+function inTwo(call: string): [string, string] {
+  const bytes = call.match(/\\x[0-9a-f]{2}/g) ?? [];
+  const part = (from: number, to: number): string =>
+    `write(${SOCKET}, "${bytes.slice(from, to).join('')}", ${to - from}) = ${to - from}`;
+  return [part(0, 10), part(10, bytes.length)];
+}
+
 const promised = sends({
   kind: 'promise',
   n: N,
@@ -123,6 +131,32 @@ test('claims in a trace: bytes that leave before the sync has returned, each is 
   expect(
     await violationsIn(identity, [...opening, ...promise, promised, ...beforeItsSync(sync, accepted)]),
   ).toEqual(['accepted of 2 in 1.3.0.2: 0 in 0.0.0.0 were durable']);
+});
+
+test('claims in a trace: the sync returns while the call is under way that sends, the bytes may have left before', async () => {
+  const { identity, opening, promise, sync } = await journalCalls();
+  const checker = new ClaimChecker({ identity, peerPorts: new Set([7_002]), codecs: testCodecs });
+  const lines = [
+    ...[...opening, ...promise, promised].map((call) => `100 1.5 ${call}`),
+    `100 2.5 ${accepted.replace(/\) = \d+$/, ' <unfinished ...>')}`,
+    ...sync.map((call) => `101 3.5 ${call}`),
+    `100 4.5 <... write resumed>) = ${accepted.split(' = ').at(-1) ?? ''}`,
+  ];
+  for (const event of traceEvents(lines)) await checker.see(event);
+  expect((await checker.report()).violations).toEqual([
+    'accepted of 2 in 1.3.0.2: 0 in 0.0.0.0 were durable',
+  ]);
+});
+
+test('claims in a trace: a frame is written in two parts, the first one before the sync, it is told', async () => {
+  const { identity, opening, promise, sync } = await journalCalls();
+  const [first, second] = inTwo(accepted);
+  expect(
+    await violationsIn(identity, [...opening, ...promise, promised, first, ...sync, second]),
+  ).toHaveLength(1);
+  expect(await violationsIn(identity, [...opening, ...promise, promised, ...sync, first, second])).toEqual(
+    [],
+  );
 });
 
 test('claims in a trace: the sync was entered before the write, or has failed, it does not count', async () => {

@@ -8,6 +8,7 @@ import {
 } from '../../src/omnipaxos/index.js';
 import type { FileSystem, OpenFile } from '../../src/storage/file-system.js';
 import { readIdentity, recoverDirectory } from '../../src/storage/recover-directory.js';
+import type { Frame } from '../../src/transport/frame-codec.js';
 import { FrameReader } from '../../src/transport/frame-reader.js';
 import { bytesIn, pathIn, type TraceEvent } from './trace-events.js';
 
@@ -31,6 +32,13 @@ export interface TracedNode<E, S> {
   readonly codecs: Codecs<E, S>;
 }
 
+/** What a node has handed to one socket. */
+interface PeerStream<E, S> {
+  readonly reader: FrameReader;
+  /** What a recovery would have found when the first byte was handed over that still waits for the rest of its frame. */
+  pendingSince: StableState<E, S> | undefined;
+}
+
 interface Segment {
   bytes: Buffer;
   /** What was there when the last sync that has returned was entered. */
@@ -48,7 +56,9 @@ export class ClaimChecker<E, S> {
   readonly #node: TracedNode<E, S>;
   readonly #segments = new Map<number, Segment>();
   readonly #syncing = new Map<number, { readonly segment: Segment; readonly bytes: Buffer }>();
-  readonly #sockets = new Map<string, FrameReader>();
+  readonly #sockets = new Map<string, PeerStream<E, S>>();
+  /** What a recovery would have found when a thread entered the call that it is in. */
+  readonly #entered = new Map<number, StableState<E, S>>();
   readonly #claims: Record<string, number> = { prepare: 0, promise: 0, accepted: 0 };
   readonly #violations: string[] = [];
   readonly #syncs: number[] = [];
@@ -60,14 +70,10 @@ export class ClaimChecker<E, S> {
   }
 
   async see(event: TraceEvent): Promise<void> {
-    const { args, at, call } = event;
-    if (call === 'pwrite64' && at === 'end') this.#written(event);
+    const { call } = event;
+    if (call === 'pwrite64' && event.at === 'end') this.#written(event);
     else if (call === 'fdatasync' || call === 'fsync') this.#sync(event);
-    else if ((call === 'write' || call === 'writev') && at === 'end' && (event.result ?? 0) > 0) {
-      const socket = this.#peerSocket(args);
-      if (socket !== undefined)
-        await this.#sent(socket, bytesIn(args.slice(args.indexOf(',')), event.result ?? 0));
-    }
+    else if (call === 'write' || call === 'writev') await this.#send(event);
   }
 
   async report(): Promise<TraceReport> {
@@ -116,22 +122,44 @@ export class ClaimChecker<E, S> {
     return isPeer ? socket : undefined;
   }
 
-  async #sent(socket: string, bytes: Buffer): Promise<void> {
-    const reader = this.#sockets.get(socket) ?? new FrameReader(MAX_FRAME_BYTES);
-    this.#sockets.set(socket, reader);
-    reader.push(bytes);
-    for (let frame = reader.next(); frame !== undefined; frame = reader.next()) {
-      if (frame.kind === 'first' || frame.kind === 'more')
-        throw new Error('a message in several frames cannot be judged here');
-      if (frame.kind !== 'whole' && frame.kind !== 'urgent') continue;
-      await this.#judge(decodeMessage(frame.payload, this.#node.codecs).body);
+  async #send({ args, at, result = 0, thread }: TraceEvent): Promise<void> {
+    const socket = this.#peerSocket(args);
+    if (socket === undefined) return;
+    if (at === 'begin') {
+      this.#entered.set(thread, await this.#state());
+      return;
     }
+    const entered = this.#entered.get(thread) ?? (await this.#state());
+    this.#entered.delete(thread);
+    if (result > 0) this.#sent(socket, bytesIn(args.slice(args.indexOf(',')), result), entered);
   }
 
-  async #judge(body: MessageBody<E, S>): Promise<void> {
+  #sent(socket: string, bytes: Buffer, entered: StableState<E, S>): void {
+    const stream = this.#sockets.get(socket) ?? {
+      reader: new FrameReader(MAX_FRAME_BYTES),
+      pendingSince: undefined,
+    };
+    this.#sockets.set(socket, stream);
+    const { reader } = stream;
+    let durable = stream.pendingSince ?? entered;
+    reader.push(bytes);
+    for (let frame = reader.next(); frame !== undefined; frame = reader.next()) {
+      this.#judgeFrame(frame, durable);
+      durable = entered;
+    }
+    stream.pendingSince = reader.pendingBytes === 0 ? undefined : durable;
+  }
+
+  #judgeFrame(frame: Frame, durable: StableState<E, S>): void {
+    if (frame.kind === 'first' || frame.kind === 'more')
+      throw new Error('a message in several frames cannot be judged here');
+    if (frame.kind === 'whole' || frame.kind === 'urgent')
+      this.#judge(decodeMessage(frame.payload, this.#node.codecs).body, durable);
+  }
+
+  #judge(body: MessageBody<E, S>, state: StableState<E, S>): void {
     if (body.kind !== 'prepare' && body.kind !== 'promise' && body.kind !== 'accepted') return;
     this.#claims[body.kind] = (this.#claims[body.kind] ?? 0) + 1;
-    const state = await this.#state();
     if (compareBallots(state.promise, body.n) < 0) {
       this.#violations.push(
         `${body.kind} of ${formatBallot(body.n)}: the promise ${formatBallot(state.promise)} was durable`,
