@@ -82,6 +82,13 @@ async function namesIn(dataDir: string, fileSystem: FileSystem): Promise<string[
     return ownNames(await checkedCall('readdir', dataDir, () => fileSystem.readdir(dataDir)));
   } catch (error) {
     if (error instanceof StorageIoError && error.errno === 'ENOENT') return [];
+    if (error instanceof StorageIoError && error.errno === 'ENOTDIR') {
+      throw new StorageError(
+        'storage_not_initialized',
+        `${dataDir}: it is not a directory. Give the path of a data directory`,
+        { cause: error },
+      );
+    }
     throw error;
   }
 }

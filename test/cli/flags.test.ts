@@ -84,6 +84,19 @@ describe('flags and environment', () => {
     const refused = (...more: string[]): unknown => thrownBy(() => parse.init([...initArgs, ...more])).field;
     expect(refused('--join')).toBe('--peers');
     expect(refused('--recover-from', '/old')).toBe('--seed-physical-ms');
+    const joining = [
+      '--data-dir',
+      '/d',
+      '--cluster-id',
+      'c',
+      '--node-id',
+      '4',
+      '--peers',
+      '1=localhost:7001',
+      '--join',
+    ];
+    const recovering = ['--recover-from', '/old', '--seed-physical-ms', '1'];
+    expect(thrownBy(() => parse.init([...joining, ...recovering])).field).toBe('--join');
     expect(refused('--seed-physical-ms', '-1')).toBe('--seed-physical-ms');
     expect(refused('--seed-physical-ms', String(2 ** 46))).toBe('--seed-physical-ms');
   });

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
+import { seedSnapshot } from '../../src/cli/seed.js';
 import { StandaloneHost } from '../../src/host/index.js';
 import { initDataDirectory } from '../../src/storage/index.js';
 import { freePorts } from '../support/free-ports.js';
@@ -9,7 +10,7 @@ import { freePorts } from '../support/free-ports.js';
 const MEMBERS = [1, 2, 3];
 
 /** Three nodes on real sockets and real disks, and a fourth that is to join them. */
-async function startedHosts(): Promise<Map<number, StandaloneHost>> {
+async function startedHosts(firstSnapshot?: Uint8Array): Promise<Map<number, StandaloneHost>> {
   const folder = await mkdtemp(join(tmpdir(), 'tsoracle-join-'));
   const ports = await freePorts(4);
   const addressOf = (nodeId: number): string => `127.0.0.1:${ports[nodeId - 1] ?? 0}`;
@@ -28,6 +29,7 @@ async function startedHosts(): Promise<Map<number, StandaloneHost>> {
       config: { configId: 1, nodes: MEMBERS, leaseMs: 250, maxClockDrift: 0.01 },
       peerAddresses: new Map(MEMBERS.map((member) => [member, addressOf(member)])),
       ...(joins ? { joins } : {}),
+      ...(firstSnapshot === undefined ? {} : { firstSnapshot }),
     });
     hosts.set(nodeId, await StandaloneHost.open({ dataDir, peerListen: addressOf(nodeId) }));
   }
@@ -57,9 +59,7 @@ async function persist(hosts: ReadonlyMap<number, StandaloneHost>, highWaterMs: 
   await expect.poll(attempt, { timeout: 20_000, interval: 10 }).toBe(true);
 }
 
-// P23, R09
-test('a node that no member lists as a peer joins over TCP, takes part, and outlives the member that it replaces', async () => {
-  const hosts = await startedHosts();
+async function joinAndReplace(hosts: Map<number, StandaloneHost>): Promise<void> {
   await persist(hosts, 1_000);
   const removed = 1;
   const nodes = [2, 3, 4];
@@ -77,4 +77,13 @@ test('a node that no member lists as a peer joins over TCP, takes part, and outl
   hosts.delete(removed);
   await persist(hosts, 2_000);
   await expect.poll(() => hosts.get(4)?.status().highWater, { timeout: 20_000, interval: 10 }).toBe(2_000);
+}
+
+// P23, R09
+test('a node that no member lists as a peer joins over TCP, takes part, and outlives the member that it replaces', async () => {
+  await joinAndReplace(await startedHosts());
+});
+
+test('a node joins a cluster with a seed over TCP in the same way', async () => {
+  await joinAndReplace(await startedHosts(seedSnapshot(500)));
 });

@@ -1,5 +1,7 @@
+import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { inspectDataDirectory } from '../../src/storage/index.js';
+import { nodeFileSystem } from '../../src/storage/node-file-system.js';
 import { settleMicrotasks } from '../../src/testing/virtual-clock.js';
 import { dataDir, openedMachine, peerAddresses, TestMachine } from './journal-harness.js';
 import { append, compact, config, decided, promise, sync } from './storage-fixtures.js';
@@ -71,4 +73,12 @@ test('inspect: read in the middle of a write, reads again', async () => {
     return undefined;
   };
   expect(await inspectDataDirectory(dataDir, machine)).toMatchObject({ acceptedIdx: 1 });
+});
+
+test('inspect: a path that is no directory, says so and what to give', async () => {
+  const file = fileURLToPath(import.meta.url);
+  await expect(inspectDataDirectory(file, { fileSystem: nodeFileSystem })).rejects.toMatchObject({
+    code: 'storage_not_initialized',
+    message: `${file}: it is not a directory. Give the path of a data directory`,
+  });
 });

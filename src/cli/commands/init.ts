@@ -31,6 +31,12 @@ export const initSchema = z
           : `must name every member, this node (${nodeId}) included`,
       );
     }
+    if (recoverFrom !== undefined && join) {
+      refuse(
+        'join',
+        'must not stand beside --recover-from, which is for the nodes that a new cluster begins with',
+      );
+    }
     if (recoverFrom !== undefined && seedPhysicalMs === undefined) {
       refuse(
         'seedPhysicalMs',
