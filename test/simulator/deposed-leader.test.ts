@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { FaultPlan } from '../../src/testing/simulator/fault-plan.js';
+import { chaosWeights, type FaultPlan } from '../../src/testing/simulator/fault-plan.js';
 import { runSimulation, SimulationFailure } from '../../src/testing/simulator/simulation.js';
 
 /** Leaders are cut off from their peers again and again, but never from their clients; nothing else goes wrong. */
@@ -13,24 +13,9 @@ const CUT_OFF: Partial<FaultPlan> = {
   clockSkewMs: 0,
   delayMs: { min: 0.1, max: 1 },
   syncMs: { min: 0.05, max: 0.3 },
-  weights: {
-    crash: 0,
-    crashAll: 0,
-    restart: 1,
-    isolate: 3,
-    cutOneWay: 0,
-    cutLink: 0,
-    star: 0,
-    chain: 0,
-    heal: 1,
-    flap: 0,
-    freeze: 0,
-    stepWall: 0,
-    reconfigure: 0,
-    handOver: 0,
-    takeOver: 0,
-    setPriority: 0,
-  },
+  weights: chaosWeights({ restart: 1, isolate: 3, heal: 1 }),
+  shortWrites: 0,
+  applyChunk: { items: 256, restMs: 0 },
 };
 const SEEDS = Array.from({ length: 20 }, (_, index) => index + 1);
 

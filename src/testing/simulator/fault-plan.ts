@@ -1,12 +1,14 @@
 import type { SeededRandom } from '../seeded-random.js';
 
-/** How bad one world is: drawn from its seed, some worlds with everything off. Probabilities unless said otherwise. */
+/** How bad one world is: drawn from its seed, some worlds with everything off, some with everything on. Probabilities unless said otherwise. */
 export interface FaultPlan {
   /** How many members the cluster begins with. */
   readonly nodes: number;
   /** How many further machines may become members. */
   readonly spares: number;
   readonly clients: number;
+  /** What machines keep their state in: storage in memory, or the journal that ships on a simulated file system. */
+  readonly disks: 'memory' | 'journal';
   readonly loss: number;
   readonly duplication: number;
   readonly reordering: number;
@@ -14,6 +16,8 @@ export interface FaultPlan {
   readonly syncMs: { readonly min: number; readonly max: number };
   /** Of each call of a disk. */
   readonly diskFailure: number;
+  /** Of each write to a journal: it writes a part, and says so. */
+  readonly shortWrites: number;
   /** How much the clocks' rates differ, at most. */
   readonly clockDrift: number;
   /** How much the clocks' wall times differ at first, at most, in ms. */
@@ -23,38 +27,65 @@ export interface FaultPlan {
   /** How often each kind of chaos comes, relative to the others. */
   readonly weights: Readonly<Record<ChaosKind, number>>;
   readonly snapshotEvery: number;
+  /** How many records are applied at a time, and how long the applier rests after each such chunk, in ms. */
+  readonly applyChunk: { readonly items: number; readonly restMs: number };
   readonly windowAheadMs: number;
   /** How long a leader's lease lasts, in ms; 0 switches leases off, and a deposed leader may serve on. */
   readonly leaseMs: number;
 }
 
 /** The kinds of chaos. */
-export type ChaosKind =
-  | 'crash'
-  | 'crashAll'
-  | 'restart'
-  | 'isolate'
-  | 'cutOneWay'
-  | 'cutLink'
-  | 'star'
-  | 'chain'
-  | 'heal'
-  | 'flap'
-  | 'freeze'
-  | 'stepWall'
-  | 'reconfigure'
-  | 'handOver'
-  | 'takeOver'
-  | 'setPriority';
+export const CHAOS_KINDS = [
+  'crash',
+  'crashAll',
+  'crashInWrite',
+  'crashLoop',
+  'rollingRestart',
+  'restart',
+  'isolate',
+  'cutOneWay',
+  'cutLink',
+  'split',
+  'someLinks',
+  'star',
+  'chain',
+  'quorumLoss',
+  'constrainedElection',
+  'chained',
+  'heal',
+  'flap',
+  'freeze',
+  'stepWall',
+  'fillDisk',
+  'reconfigure',
+  'handOver',
+  'takeOver',
+  'setPriority',
+] as const;
+
+export type ChaosKind = (typeof CHAOS_KINDS)[number];
+
+/** No chaos but what is given. */
+export function chaosWeights(weights: Partial<Record<ChaosKind, number>>): Record<ChaosKind, number> {
+  // Object.fromEntries forgets that the keys are all ChaosKinds.
+  const none = Object.fromEntries(CHAOS_KINDS.map((kind) => [kind, 0])) as Record<ChaosKind, number>;
+  return { ...none, ...weights };
+}
 
 /** Draws the plan of one world. */
 export function drawFaultPlan(random: SeededRandom): FaultPlan {
-  const isCalm = random.chance(0.1);
-  const rate = (values: readonly number[]): number => (isCalm ? 0 : random.pick(values));
+  const mood = random.pick(['calm', 'all', ...Array.from({ length: 8 }, () => 'some')]);
+  // The last value of each list is the worst.
+  const rate = (values: readonly number[]): number => {
+    const drawn = random.pick(values);
+    if (mood === 'calm') return 0;
+    return mood === 'all' ? (values.at(-1) ?? drawn) : drawn;
+  };
   return {
     nodes: random.pick([1, 3, 3, 3, 3, 5]),
     spares: random.pick([0, 1, 2]),
     clients: random.pick([1, 2, 4, 8]),
+    disks: random.pick(['memory', 'memory', 'journal']),
     loss: rate([0, 0.01, 0.1, 0.3]),
     duplication: rate([0, 0.01, 0.1, 0.5]),
     reordering: rate([0, 0.05, 0.5]),
@@ -69,30 +100,50 @@ export function drawFaultPlan(random: SeededRandom): FaultPlan {
       { min: 1, max: 80 },
     ]),
     diskFailure: rate([0, 0, 0.0005, 0.003]),
+    shortWrites: rate([0, 0.01, 0.1]),
     // The ratio of two clocks' rates stays within the configuration's maxClockDrift of 0.01.
     clockDrift: rate([0, 0.001, 0.0045]),
     clockSkewMs: rate([0, 50, 5_000, 86_400_000]),
-    chaosEveryMs: isCalm ? Number.POSITIVE_INFINITY : random.pick([100, 400, 1_500]),
-    weights: {
-      crash: rate([0, 1, 3]),
-      crashAll: rate([0, 0, 0.3]),
-      restart: 4,
-      isolate: rate([0, 1, 2]),
-      cutOneWay: rate([0, 1, 2]),
-      cutLink: rate([0, 1, 2]),
-      star: rate([0, 0.5]),
-      chain: rate([0, 0.5]),
-      heal: 2,
-      flap: rate([0, 1, 2]),
-      freeze: rate([0, 1]),
-      stepWall: rate([0, 1]),
-      reconfigure: rate([0, 0, 0.5, 2]),
-      handOver: rate([0, 0, 0.5, 2]),
-      takeOver: rate([0, 0, 0.5]),
-      setPriority: rate([0, 0, 0.5]),
-    },
+    chaosEveryMs: mood === 'calm' ? Number.POSITIVE_INFINITY : random.pick([100, 400, 1_500]),
+    weights: drawWeights(rate),
     snapshotEvery: random.pick([3, 10, 50, 1_000]),
+    applyChunk: random.pick([
+      { items: 256, restMs: 0 },
+      { items: 256, restMs: 0 },
+      { items: 1, restMs: 1 },
+      { items: 2, restMs: rate([0, 50]) },
+    ]),
     windowAheadMs: random.pick([20, 100, 500, 3_000]),
     leaseMs: 250,
+  };
+}
+
+function drawWeights(rate: (values: readonly number[]) => number): Record<ChaosKind, number> {
+  return {
+    crash: rate([0, 1, 3]),
+    crashAll: rate([0, 0, 0.3]),
+    crashInWrite: rate([0, 1, 3]),
+    crashLoop: rate([0, 0, 0.5]),
+    rollingRestart: rate([0, 0, 0.3]),
+    restart: 4,
+    isolate: rate([0, 1, 2]),
+    cutOneWay: rate([0, 1, 2]),
+    cutLink: rate([0, 1, 2]),
+    split: rate([0, 0.5]),
+    someLinks: rate([0, 0.5]),
+    star: rate([0, 0.5]),
+    chain: rate([0, 0.5]),
+    quorumLoss: rate([0, 0.5]),
+    constrainedElection: rate([0, 0.5]),
+    chained: rate([0, 0.5]),
+    heal: 2,
+    flap: rate([0, 1, 2]),
+    freeze: rate([0, 1]),
+    stepWall: rate([0, 1]),
+    fillDisk: rate([0, 0, 0.5]),
+    reconfigure: rate([0, 0, 0.5, 2]),
+    handOver: rate([0, 0, 0.5, 2]),
+    takeOver: rate([0, 0, 0.5]),
+    setPriority: rate([0, 0, 0.5]),
   };
 }

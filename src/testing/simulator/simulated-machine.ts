@@ -1,18 +1,30 @@
 import { SnapshotPolicy } from '../../apply/index.js';
 import type { HighWaterCommand, HighWaterSnapshot } from '../../high-water/index.js';
-import { StandaloneHost } from '../../host/index.js';
-import type { ClusterConfig, NodeId } from '../../omnipaxos/index.js';
+import { describeHostStop, type HostStopReason, StandaloneHost } from '../../host/index.js';
+import { BALLOT_ZERO, type ClusterConfig, type NodeId } from '../../omnipaxos/index.js';
 import { Oracle } from '../../oracle/index.js';
-import { type InjectedFailure, type MemoryCall, MemoryDisk, openMemoryStorage } from '../../storage/index.js';
+import type { Clock } from '../../runtime/index.js';
+import { StorageCorruptError } from '../../storage/index.js';
 import type { MemoryNetwork } from '../../transport/index.js';
 import type { SeededRandom } from '../seeded-random.js';
 import type { Advances } from './checkers/advances.js';
+import { DiskModel } from './checkers/disk-model.js';
 import type { Leaderships } from './checkers/leaderships.js';
 import { NodeWatch } from './checkers/node-watch.js';
 import type { ReferenceLog } from './checkers/reference-log.js';
+import type { FaultCounters } from './counters.js';
+import type { FaultPlan } from './fault-plan.js';
+import { JournalDisk } from './journal-disk.js';
 import type { Scheduler } from './scheduler.js';
 import { SimulatedClock } from './simulated-clock.js';
+import {
+  type DiskBehaviour,
+  type DiskFault,
+  MemoryBackedDisk,
+  type SimulatedDisk,
+} from './simulated-disk.js';
 import { InvariantViolation } from './violation.js';
+import { watchStorage } from './watched-storage.js';
 
 /** How a machine's disk behaves at the moment. */
 export interface DiskFaults {
@@ -20,6 +32,8 @@ export interface DiskFaults {
   syncMs: { min: number; max: number };
   /** The probability that a call fails, which stops the node. */
   failure: number;
+  /** The probability that a write is cut short, and says so. */
+  shortWrites: number;
 }
 
 /** What all machines of a world share. */
@@ -32,8 +46,8 @@ export interface MachineWorld {
   readonly reference: ReferenceLog;
   readonly leaderships: Leaderships;
   readonly advances: Advances;
-  readonly snapshotEvery: number;
-  readonly windowAheadMs: number;
+  readonly plan: FaultPlan;
+  readonly counters: FaultCounters;
   readonly report: (violation: InvariantViolation) => void;
   readonly trace: (nodeId: NodeId, event: string) => void;
 }
@@ -48,12 +62,17 @@ interface Process {
 export class SimulatedMachine {
   readonly nodeId: NodeId;
   readonly clock: SimulatedClock;
-  readonly disk: MemoryDisk<HighWaterCommand, HighWaterSnapshot>;
+  /** What its disk holds, as far as that was promised. */
+  readonly model: DiskModel;
+  readonly #disk: SimulatedDisk;
   readonly #world: MachineWorld;
   readonly #random: SeededRandom;
   #life = 0;
   #state: 'down' | 'booting' | 'up' = 'down';
   #process: Process | undefined;
+  /** The power fails in the call of the disk after so many others. */
+  #callsUntilCrash = Number.POSITIVE_INFINITY;
+  #fullUntilMs = 0;
 
   constructor(
     nodeId: NodeId,
@@ -65,7 +84,16 @@ export class SimulatedMachine {
     this.#world = world;
     this.#random = random;
     this.clock = new SimulatedClock(world.scheduler, clock);
-    this.disk = new MemoryDisk({ clusterId: world.clusterId, nodeId, config: world.config, random });
+    const { config, clusterId, plan } = world;
+    const Disk = plan.disks === 'journal' ? JournalDisk : MemoryBackedDisk;
+    this.#disk = new Disk({ clusterId, nodeId, config, random: random.fork() });
+    this.model = new DiskModel(nodeId, {
+      config,
+      promise: BALLOT_ZERO,
+      acceptedRound: BALLOT_ZERO,
+      decidedIdx: 0,
+      records: [],
+    });
   }
 
   /** Counts the processes of this machine. */
@@ -91,16 +119,39 @@ export class SimulatedMachine {
     if (this.#state !== 'down') return;
     this.#state = 'booting';
     this.#life += 1;
+    if (this.#life > 1) this.#world.counters.restarts += 1;
     this.#world.trace(this.nodeId, `boots life ${this.#life}`);
     void this.#start(this.#life);
   }
 
-  /** The power fails: what was not synced is lost, in whole calls, newest first. */
+  /** The power fails: what was not synced may be lost. */
   crash(): void {
     if (this.#state === 'down') return;
-    this.#world.trace(this.nodeId, `crashes in life ${this.#life}`);
+    const { counters, trace } = this.#world;
+    trace(this.nodeId, `crashes in life ${this.#life}`);
+    counters.crashes += 1;
+    if (this.#state === 'booting') counters.crashesInRecovery += 1;
     this.#end();
-    this.disk.crash({ keepUnsynced: (count) => this.#random.below(count + 1) });
+    const { torn, lost } = this.#disk.crash();
+    counters.tornWrites += torn;
+    counters.lostWrites += lost;
+    if (torn + lost > 0) trace(this.nodeId, `loses ${lost} writes, and parts of ${torn}`);
+  }
+
+  /** The power fails in the call of the disk after `calls` others, if this process comes to that. */
+  crashInCall(calls: number): void {
+    this.#callsUntilCrash = calls;
+  }
+
+  /** For so long in ms there is no room left on the disk. */
+  fillDisk(durationMs: number): void {
+    this.#fullUntilMs = this.#world.scheduler.nowMs + durationMs;
+  }
+
+  /** Takes back what has been prepared for the future. */
+  relieve(): void {
+    this.#callsUntilCrash = Number.POSITIVE_INFINITY;
+    this.#fullUntilMs = 0;
   }
 
   /** Looks at everything that this machine shows. @throws {InvariantViolation} */
@@ -113,22 +164,23 @@ export class SimulatedMachine {
   }
 
   async #start(life: number): Promise<void> {
-    const { network, scheduler, reference, windowAheadMs, advances, report } = this.#world;
+    const { network, scheduler, reference, plan, advances, report } = this.#world;
+    const { windowAheadMs, applyChunk } = plan;
     const clock = this.clock.boot();
     const isAlive = (): boolean => this.#life === life && this.#state !== 'down';
     const watch = new NodeWatch(this.nodeId, reference);
     let host: StandaloneHost | undefined;
     try {
-      const storage = openMemoryStorage(this.disk, {
-        completeLater: (done, call) => this.#completeLater(isAlive, done, call),
-        inject: (call) => this.#inject(call),
-      });
+      const storage = await this.#disk.open(this.#behaviour(isAlive));
+      if (!isAlive()) return;
+      this.model.recovered(storage.load());
       host = await StandaloneHost.start({
-        storage,
+        storage: watchStorage(storage, this.model),
         transport: network.transport(this.nodeId, () => this.clock.frozenForMs),
-        clock,
+        clock: withSlowApplier(clock, applyChunk.restMs),
         nextTurn: (callback) => void clock.setTimer(0, callback),
         clientEndpoint: `node-${this.nodeId}:50551`,
+        applyChunkItems: applyChunk.items,
         snapshotPolicy: this.#snapshotPolicy(watch, () => host),
       });
       if (!isAlive()) return;
@@ -142,10 +194,11 @@ export class SimulatedMachine {
       });
       this.#process = { host, oracle, watch };
       this.#state = 'up';
-      void host.stopped.then((reason) => this.#onStopped(isAlive, JSON.stringify(reason)));
+      void host.stopped.then((reason) => this.#onStopped(isAlive, reason));
     } catch (error) {
       if (!isAlive()) return;
       this.#world.trace(this.nodeId, `cannot boot: ${String(error)}`);
+      this.#judgeBootFailure(error);
       scheduler.after(1, () => isAlive() && this.crash());
     }
   }
@@ -154,7 +207,7 @@ export class SimulatedMachine {
   #snapshotPolicy(watch: NodeWatch, host: () => StandaloneHost | undefined): SnapshotPolicy {
     return SnapshotPolicy.when(({ appliedIdx, lastFiredIdx }) => {
       const running = host();
-      if (running === undefined || appliedIdx - lastFiredIdx < this.#world.snapshotEvery) return false;
+      if (running === undefined || appliedIdx - lastFiredIdx < this.#world.plan.snapshotEvery) return false;
       this.#guard(() => watch.checkLog(running));
       return true;
     });
@@ -170,14 +223,16 @@ export class SimulatedMachine {
   }
 
   /** The node has stopped by itself, since its disk failed or it was removed; the process ends with it. */
-  #onStopped(isAlive: () => boolean, reason: string): void {
+  #onStopped(isAlive: () => boolean, reason: HostStopReason): void {
     if (!isAlive()) return;
-    this.#world.trace(this.nodeId, `stops by itself: ${reason}`);
-    if (!reason.includes('storageFailed') && !reason.includes('"removed"')) {
+    const text = describeHostStop(reason);
+    this.#world.trace(this.nodeId, `stops by itself: ${text}`);
+    const cause = reason.kind === 'nodeStopped' ? reason.reason.kind : reason.kind;
+    if (cause !== 'storageFailed' && cause !== 'removed') {
       this.#world.report(
         new InvariantViolation(
           'a node stops by itself only when its storage fails or it is removed',
-          `node ${this.nodeId}: ${reason}`,
+          `node ${this.nodeId}: ${text}`,
         ),
       );
     }
@@ -191,22 +246,67 @@ export class SimulatedMachine {
     this.#world.network.kill(this.nodeId);
   }
 
-  #completeLater(isAlive: () => boolean, done: () => void, { needsSync }: MemoryCall): void {
-    const { disk, scheduler } = this.#world;
-    const complete = (): void => {
-      if (!isAlive()) return;
-      if (this.clock.frozenForMs > 0) scheduler.after(this.clock.frozenForMs, complete);
-      else done();
-    };
-    scheduler.after(needsSync ? this.#random.between(disk.syncMs.min, disk.syncMs.max) : 0.01, complete);
+  /** Power cuts and failing disks are no excuse for damage. */
+  #judgeBootFailure(error: unknown): void {
+    if (error instanceof InvariantViolation) this.#world.report(error);
+    if (!(error instanceof StorageCorruptError)) return;
+    this.#world.report(
+      new InvariantViolation('no power cut and no failing disk damages a directory', String(error)),
+    );
   }
 
-  #inject({ kind }: MemoryCall): InjectedFailure | undefined {
-    if (!this.#random.chance(this.#world.disk.failure)) return undefined;
-    this.#world.trace(this.nodeId, `its disk fails a ${kind}`);
+  #behaviour(isAlive: () => boolean): DiskBehaviour {
     return {
-      error: new Error(`injected failure of ${kind}`),
-      stage: this.#random.pick(['write', 'sync'] as const),
+      take: (kind, done) => this.#completeLater(isAlive, kind, done),
+      fault: (kind) => (isAlive() ? this.#fault(kind) : undefined),
     };
   }
+
+  #completeLater(isAlive: () => boolean, kind: 'sync' | 'write', done: () => void): void {
+    if (!isAlive()) return;
+    const { disk, scheduler, counters } = this.#world;
+    const crashes = this.#callsUntilCrash-- === 0;
+    const crashesBefore = crashes && this.#random.chance(0.5);
+    const complete = (): void => {
+      if (!isAlive()) return;
+      if (this.clock.frozenForMs > 0) {
+        scheduler.after(this.clock.frozenForMs, complete);
+        return;
+      }
+      if (crashes) counters.crashesInWrites += 1;
+      if (crashesBefore) this.crash();
+      else done();
+      // In the turn after: the call has been carried out, and what follows from it has been said.
+      if (crashes) scheduler.after(0, () => isAlive() && this.crash());
+    };
+    scheduler.after(
+      kind === 'sync' ? this.#random.between(disk.syncMs.min, disk.syncMs.max) : 0.01,
+      complete,
+    );
+  }
+
+  #fault(kind: 'sync' | 'write' | 'read'): DiskFault | undefined {
+    const { disk, scheduler, counters, trace } = this.#world;
+    const fault = this.#drawFault(kind, scheduler.nowMs < this.#fullUntilMs, disk);
+    if (fault === undefined || fault === 'short') return fault;
+    counters.diskFailures += 1;
+    if (kind === 'sync') counters.fsyncFailures += 1;
+    trace(this.nodeId, `its disk ${fault === 'full' ? 'is full' : `fails a ${kind}`}`);
+    return fault;
+  }
+
+  #drawFault(kind: 'sync' | 'write' | 'read', isFull: boolean, faults: DiskFaults): DiskFault | undefined {
+    if (isFull && kind === 'write') return 'full';
+    if (this.#random.chance(faults.failure)) return 'fails';
+    return kind === 'write' && this.#random.chance(faults.shortWrites) ? 'short' : undefined;
+  }
+}
+
+/** The same clock, but whoever only yields to the event loop, as the applier does after each chunk, gets `restMs` of rest. */
+function withSlowApplier(clock: Clock, restMs: number): Clock {
+  return {
+    monotonicMs: () => clock.monotonicMs(),
+    wallMs: () => clock.wallMs(),
+    setTimer: (delayMs, callback) => clock.setTimer(delayMs === 0 ? restMs : delayMs, callback),
+  };
 }

@@ -13,6 +13,7 @@ import { Leaderships } from './checkers/leaderships.js';
 import { ReferenceLog } from './checkers/reference-log.js';
 import { checkStableClaim } from './checkers/stable-claims.js';
 import { TimestampHistory } from './checkers/timestamp-history.js';
+import { type FaultCounters, noFaults } from './counters.js';
 import { drawFaultPlan, type FaultPlan } from './fault-plan.js';
 import { Scheduler } from './scheduler.js';
 import { SimulatedClient } from './simulated-client.js';
@@ -27,12 +28,14 @@ export interface SimulationOptions {
   readonly steps: number;
   /** Replaces parts of the plan that the seed draws. */
   readonly plan?: Partial<FaultPlan>;
+  /** Acts of chaos to leave out, by their numbers as traces have them. */
+  readonly without?: readonly number[];
   /** Told of everything that happens, a line at a time. */
   readonly trace?: (line: string) => void;
 }
 
 /** What a run has done. */
-export interface SimulationReport {
+export interface SimulationReport extends Readonly<FaultCounters> {
   readonly seed: number;
   /** Events, those after the faults included. */
   readonly steps: number;
@@ -42,16 +45,10 @@ export interface SimulationReport {
   readonly messages: number;
   readonly timestamps: number;
   readonly leaderships: number;
-  readonly crashes: number;
-  readonly restarts: number;
-  readonly partitions: number;
-  readonly freezes: number;
-  readonly wallSteps: number;
   /** Stop signs decided. */
   readonly reconfigurations: number;
-  /** Hand-overs of the leadership begun. */
-  readonly handovers: number;
-  readonly takeovers: number;
+  /** Acts of chaos. */
+  readonly acts: number;
 }
 
 /** A simulated world broke a promise. The message holds everything that is needed to see it again. */
@@ -101,6 +98,7 @@ class World {
   readonly #disk: DiskFaults;
   readonly #chaos: Chaos;
   readonly #random: SeededRandom;
+  readonly #counters = noFaults();
   #faulty = true;
   #messages = 0;
   #steps = 0;
@@ -114,7 +112,11 @@ class World {
     const nodes = Array.from({ length: this.#plan.nodes }, (_, index) => index + 1);
     this.#config = { configId: 1, nodes, leaseMs: this.#plan.leaseMs, maxClockDrift: 0.01 };
     this.#reference = new ReferenceLog(this.#config);
-    this.#disk = { syncMs: this.#plan.syncMs, failure: this.#plan.diskFailure };
+    this.#disk = {
+      syncMs: this.#plan.syncMs,
+      failure: this.#plan.diskFailure,
+      shortWrites: this.#plan.shortWrites,
+    };
     const networkRandom = this.#random.fork();
     const lastArrivalMs = new Map<string, number>();
     this.#network = new MemoryNetwork({
@@ -132,6 +134,8 @@ class World {
       plan: this.#plan,
       machines: this.#machines,
       network: this.#network,
+      counters: this.#counters,
+      without: new Set(options.without),
       trace,
     });
   }
@@ -151,7 +155,8 @@ class World {
       timestamps: this.#history.count,
       leaderships: this.#leaderships.count,
       reconfigurations: this.#reference.reconfigurations,
-      ...this.#chaos.counters,
+      acts: this.#chaos.acts,
+      ...this.#counters,
     };
   }
 
@@ -168,8 +173,8 @@ class World {
           reference: this.#reference,
           leaderships: this.#leaderships,
           advances: this.#advances,
-          snapshotEvery: this.#plan.snapshotEvery,
-          windowAheadMs: this.#plan.windowAheadMs,
+          plan: this.#plan,
+          counters: this.#counters,
           report: (violation) => this.#report(violation),
           trace: (id, event) => this.#trace(id, event),
         },
@@ -217,6 +222,7 @@ class World {
     this.#trace(0, 'the faults stop');
     this.#faulty = false;
     this.#disk.failure = 0;
+    this.#disk.shortWrites = 0;
     this.#disk.syncMs = { min: 0.05, max: 0.3 };
     this.#chaos.stop();
     const deadlineMs = this.#scheduler.nowMs + REST_WITHIN_MS;
@@ -262,13 +268,20 @@ class World {
     const { loss, duplication, reordering, delayMs } = this.#plan;
     const baseMs = random.between(delayMs.min, this.#faulty ? delayMs.max : Math.min(delayMs.max, 10));
     if (!this.#faulty) return [baseMs];
-    if (random.chance(loss)) return [];
+    if (random.chance(loss)) {
+      this.#counters.messagesLost += 1;
+      return [];
+    }
     const key = `${message.from}>${message.to}`;
     const { nowMs } = this.#scheduler;
     const inOrderMs = Math.max(baseMs, (lastArrivalMs.get(key) ?? 0) - nowMs);
-    const firstMs = random.chance(reordering) ? baseMs : inOrderMs;
+    const overtakes = random.chance(reordering) && baseMs < inOrderMs;
+    if (overtakes) this.#counters.messagesReordered += 1;
+    const firstMs = overtakes ? baseMs : inOrderMs;
     lastArrivalMs.set(key, nowMs + firstMs);
-    return random.chance(duplication) ? [firstMs, random.between(0, 50 * delayMs.max)] : [firstMs];
+    if (!random.chance(duplication)) return [firstMs];
+    this.#counters.messagesDuplicated += 1;
+    return [firstMs, random.between(0, 50 * delayMs.max)];
   }
 
   #onSend(message: Message<HighWaterCommand, HighWaterSnapshot>): void {
@@ -279,7 +292,7 @@ class World {
       this.#trace(message.from, `sends ${message.body.kind} to ${message.to}`);
     }
     try {
-      checkStableClaim(message, machine.disk.durable);
+      checkStableClaim(message, machine.model.durable);
     } catch (error) {
       if (!(error instanceof InvariantViolation)) throw error;
       this.#report(error);

@@ -1,0 +1,70 @@
+import type { HighWaterCommand, HighWaterSnapshot } from '../../high-water/index.js';
+import type { ClusterConfig, NodeId } from '../../omnipaxos/index.js';
+import { type InjectedFailure, MemoryDisk, openMemoryStorage, type Storage } from '../../storage/index.js';
+import type { SeededRandom } from '../seeded-random.js';
+
+/** Whose disk it is, and what it begins with. */
+export interface SimulatedDiskOptions {
+  readonly clusterId: string;
+  readonly nodeId: NodeId;
+  /** The cluster's first configuration. */
+  readonly config: ClusterConfig;
+  readonly random: SeededRandom;
+}
+
+/** How a disk behaves towards one process. */
+export interface DiskBehaviour {
+  /** Calls `done` when a call has had its time; never if the process is dead by then. */
+  take(kind: 'sync' | 'write', done: () => void): void;
+  /** What becomes of the next call. */
+  fault(kind: 'sync' | 'write' | 'read'): DiskFault | undefined;
+}
+
+/** A call fails: of its own, or since there is no room. A `short` write writes a part, and says so. */
+export type DiskFault = 'fails' | 'full' | 'short';
+
+/** What a power cut has done. */
+export interface CrashLoss {
+  /** Writes of which a part is left. */
+  readonly torn: number;
+  /** Writes of which nothing is left. */
+  readonly lost: number;
+}
+
+/** A disk that outlives the processes of its machine. */
+export interface SimulatedDisk {
+  /** Opens it for a new process, as that process would. */
+  open(behaviour: DiskBehaviour): Promise<Storage<HighWaterCommand, HighWaterSnapshot>>;
+  /** The power fails. */
+  crash(): CrashLoss;
+}
+
+/** Storage that keeps its contract by itself: fast, and without bytes. */
+export class MemoryBackedDisk implements SimulatedDisk {
+  readonly #disk: MemoryDisk<HighWaterCommand, HighWaterSnapshot>;
+  readonly #random: SeededRandom;
+
+  constructor(options: SimulatedDiskOptions) {
+    this.#random = options.random;
+    this.#disk = new MemoryDisk(options);
+  }
+
+  async open(behaviour: DiskBehaviour): Promise<Storage<HighWaterCommand, HighWaterSnapshot>> {
+    return openMemoryStorage(this.#disk, {
+      completeLater: (done, { needsSync }) => behaviour.take(needsSync ? 'sync' : 'write', done),
+      inject: ({ kind }) => this.#failure(kind, behaviour.fault('write')),
+    });
+  }
+
+  crash(): CrashLoss {
+    const count = this.#disk.unsyncedOperations;
+    this.#disk.crash({ keepUnsynced: this.#random.below(count + 1) });
+    return { torn: 0, lost: 0 };
+  }
+
+  #failure(kind: string, fault: DiskFault | undefined): InjectedFailure | undefined {
+    if (fault === undefined || fault === 'short') return undefined;
+    const stage = fault === 'full' ? 'write' : this.#random.pick(['write', 'sync'] as const);
+    return { error: new Error(`injected failure of ${kind}: it ${fault}`), stage };
+  }
+}
