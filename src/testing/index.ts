@@ -3,6 +3,7 @@ export * from './apply-laws.js';
 // Generators for fast-check, which is an optional peer dependency.
 export * from './arbitraries/index.js';
 export * from './driver-conformance.js';
+export * from './high-water-laws.js';
 export * from './host-conformance.js';
 // Virtual worlds.
 export { MemoryDecidedLog } from './memory-decided-log.js';
