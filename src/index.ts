@@ -13,6 +13,8 @@ export {
   type HostIdentity,
   type InitFileDriverOptions,
   initFileDriver,
+  LeadershipChannel,
+  type LeadershipChannelOptions,
   MemoryDriver,
   type MemoryDriverOptions,
   PaxosDriver,

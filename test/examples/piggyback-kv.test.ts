@@ -178,10 +178,20 @@ describe('piggyback store: a log that begins to carry the high-water later', () 
 });
 
 describe('piggyback store: as an example', () => {
+  const docs = new URL('../../docs/', import.meta.url);
+  const folder = new URL('examples/piggyback-kv/', docs);
+  const linesIn = (file: string): number =>
+    readFileSync(new URL(file, folder), 'utf8').trimEnd().split('\n').length;
+
+  test('the page about embedding, states how many lines its files have', () => {
+    const page = readFileSync(new URL('embedding.md', docs), 'utf8');
+    const stated = [...page.matchAll(/^\| \[([\w-]+\.ts)\]\(\S+\) \| .+ \| (\d+) \|$/gm)];
+    expect(stated.length).toBeGreaterThan(3);
+    for (const [, file = '', lines] of stated) expect([file, linesIn(file)]).toEqual([file, Number(lines)]);
+  });
+
   test('what a host has to write for the oracle, is below 150 lines', () => {
-    const folder = new URL('../../docs/examples/piggyback-kv/', import.meta.url);
-    const half = readFileSync(new URL('high-water-half.ts', folder), 'utf8');
-    expect(half.trimEnd().split('\n').length).toBeLessThan(150);
+    expect(linesIn('high-water-half.ts')).toBeLessThan(150);
     // No other file of the service knows how the driver works.
     const node = readFileSync(new URL('kv-node.ts', folder), 'utf8');
     expect(node).not.toMatch(/ballot|epoch|propose\(/i);

@@ -1,5 +1,4 @@
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -10,6 +9,7 @@ import {
   packTimestamp,
   TcpPeerTransport,
 } from '../../../src/index.js';
+import { freePorts } from '../free-ports.js';
 import { kvCodecs, kvOnlyCodecs } from './kv-log.js';
 import { KvNode } from './kv-node.js';
 
@@ -145,21 +145,4 @@ export async function until<T>(condition: () => T | undefined): Promise<T> {
     if (value !== undefined) return value;
   }
   throw new Error(`the condition did not hold within ${WITHIN_MS} ms`);
-}
-
-async function freePorts(count: number): Promise<readonly number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer();
-      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => {
-    const address = server.address();
-    if (address === null || typeof address === 'string') throw new Error('a TCP server has no port');
-    return address.port;
-  });
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
 }
