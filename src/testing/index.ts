@@ -1,4 +1,6 @@
 // Suites without a test runner: lists of `{ name, run }`.
+
+export { SeededRandom } from '../runtime/index.js';
 export * from './apply-laws.js';
 // Generators for fast-check, which is an optional peer dependency.
 export * from './arbitraries/index.js';
@@ -8,7 +10,6 @@ export * from './host-conformance.js';
 // Virtual worlds.
 export { MemoryDecidedLog } from './memory-decided-log.js';
 export { MemoryFileSystem } from './memory-file-system.js';
-export { SeededRandom } from './seeded-random.js';
 export {
   runSimulation,
   SimulationFailure,

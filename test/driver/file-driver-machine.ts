@@ -1,7 +1,7 @@
 import { FileDriver, type FileDriverOptions, initFileDriver } from '../../src/driver/index.js';
+import { SeededRandom } from '../../src/runtime/index.js';
 import type { ProcessInfo } from '../../src/storage/index.js';
 import { MemoryFileSystem } from '../../src/testing/memory-file-system.js';
-import { SeededRandom } from '../../src/testing/seeded-random.js';
 
 export const dataDir = '/data';
 export const file = '/data/high-water';

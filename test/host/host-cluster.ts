@@ -7,8 +7,8 @@ import {
 } from '../../src/high-water/index.js';
 import { StandaloneHost, type StandaloneHostStartOptions } from '../../src/host/index.js';
 import type { ClusterConfig, NodeId } from '../../src/omnipaxos/index.js';
+import { SeededRandom } from '../../src/runtime/index.js';
 import { MemoryDisk, type MemoryStorageOptions, openMemoryStorage } from '../../src/storage/index.js';
-import { SeededRandom } from '../../src/testing/seeded-random.js';
 import { settleMicrotasks, VirtualClock } from '../../src/testing/virtual-clock.js';
 import { MemoryNetwork } from '../../src/transport/index.js';
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { SeededRandom } from '../../src/testing/seeded-random.js';
+import { SeededRandom } from '../../src/runtime/index.js';
 import { NodeCluster, type NodeClusterOptions } from './node-cluster.js';
 
 const LEASED = { leaseMs: 250, maxClockDrift: 0.02 };

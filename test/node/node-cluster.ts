@@ -1,8 +1,8 @@
 import { onTestFinished } from 'vitest';
 import { PaxosNode, type PaxosNodeOptions } from '../../src/node/index.js';
 import type { Ballot, ClusterConfig, Message, NodeId } from '../../src/omnipaxos/index.js';
+import { SeededRandom } from '../../src/runtime/index.js';
 import { MemoryDisk, type MemoryStorageOptions, openMemoryStorage } from '../../src/storage/index.js';
-import { SeededRandom } from '../../src/testing/seeded-random.js';
 import { settleMicrotasks, VirtualClock } from '../../src/testing/virtual-clock.js';
 import { MemoryNetwork } from '../../src/transport/memory-network.js';
 import { testCodecs } from '../codec/test-codecs.js';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Ballot, ClusterConfig, NodeId } from '../../src/omnipaxos/index.js';
-import { SeededRandom } from '../../src/testing/seeded-random.js';
+import { SeededRandom } from '../../src/runtime/index.js';
 import { CoreCluster } from './core-cluster.js';
 
 /** `SCHEDULE_SEED=n` replays one seed; `SCHEDULES=n` runs more of them. */

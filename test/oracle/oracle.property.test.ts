@@ -9,7 +9,7 @@ import {
   Oracle,
   packTimestamp,
 } from '../../src/oracle/index.js';
-import { SeededRandom } from '../../src/testing/seeded-random.js';
+import { SeededRandom } from '../../src/runtime/index.js';
 import { settleMicrotasks, VirtualClock } from '../../src/testing/virtual-clock.js';
 import { type Fate, RegisterDriver, SharedRegister } from './shared-register.js';
 

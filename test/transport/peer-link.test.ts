@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Logger } from '../../src/runtime/index.js';
-import { SeededRandom } from '../../src/testing/seeded-random.js';
+import { SeededRandom } from '../../src/runtime/index.js';
 import { VirtualClock } from '../../src/testing/virtual-clock.js';
 import { type LinkConnection, PeerLink } from '../../src/transport/peer-link.js';
 import { type LogLine, recordingLogger } from '../driver/recording-logger.js';

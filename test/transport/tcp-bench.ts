@@ -1,7 +1,7 @@
 import { encodeMessage } from '../../src/codec/index.js';
 import type { Message, NodeId } from '../../src/omnipaxos/index.js';
 import type { Clock, Timer } from '../../src/runtime/index.js';
-import { SeededRandom } from '../../src/testing/seeded-random.js';
+import { SeededRandom } from '../../src/runtime/index.js';
 import { VirtualClock } from '../../src/testing/virtual-clock.js';
 import { TcpPeerTransport, type TcpPeerTransportOptions } from '../../src/transport/index.js';
 import { testCodecs } from '../codec/test-codecs.js';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { SeededRandom } from '../../src/testing/seeded-random.js';
+import { SeededRandom } from '../../src/runtime/index.js';
 import { encodeFrame } from '../../src/transport/frame-codec.js';
 import type { PipeBehaviour } from './fake-sockets.js';
 import { type BenchNode, TcpBench } from './tcp-bench.js';

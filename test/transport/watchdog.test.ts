@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { SeededRandom } from '../../src/testing/seeded-random.js';
+import { SeededRandom } from '../../src/runtime/index.js';
 import { VirtualClock } from '../../src/testing/virtual-clock.js';
 import { ReconnectBackoff } from '../../src/transport/reconnect-backoff.js';
 import { Watchdog } from '../../src/transport/watchdog.js';

@@ -1,7 +1,7 @@
 import type { HighWaterCommand, HighWaterSnapshot } from '../../high-water/index.js';
 import type { NodeId } from '../../omnipaxos/index.js';
+import type { SeededRandom } from '../../runtime/index.js';
 import type { MemoryNetwork } from '../../transport/index.js';
-import type { SeededRandom } from '../seeded-random.js';
 import { CHAOS_ACTS } from './chaos-acts.js';
 import type { FaultCounters } from './counters.js';
 import type { ChaosKind, FaultPlan } from './fault-plan.js';

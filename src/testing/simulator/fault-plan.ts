@@ -1,4 +1,4 @@
-import type { SeededRandom } from '../seeded-random.js';
+import type { SeededRandom } from '../../runtime/index.js';
 
 /** How bad one world is: drawn from its seed, some worlds with everything off, some with everything on. Probabilities unless said otherwise. */
 export interface FaultPlan {

@@ -4,6 +4,7 @@ import {
   highWaterCommandCodec,
   highWaterSnapshotCodec,
 } from '../../high-water/index.js';
+import type { SeededRandom } from '../../runtime/index.js';
 import { initDataDirectory, openJournal, type ProcessInfo, type Storage } from '../../storage/index.js';
 import {
   type FileSystemCall,
@@ -12,7 +13,6 @@ import {
   type Survival,
   type UnsyncedChange,
 } from '../memory-file-system.js';
-import type { SeededRandom } from '../seeded-random.js';
 import type {
   CrashLoss,
   DiskBehaviour,

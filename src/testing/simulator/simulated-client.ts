@@ -1,6 +1,6 @@
 import type { NodeId } from '../../omnipaxos/index.js';
 import { type Grant, OracleError, packTimestamp } from '../../oracle/index.js';
-import type { SeededRandom } from '../seeded-random.js';
+import type { SeededRandom } from '../../runtime/index.js';
 import type { TimestampHistory } from './checkers/timestamp-history.js';
 import type { ScheduledEvent, Scheduler } from './scheduler.js';
 import type { SimulatedMachine } from './simulated-machine.js';

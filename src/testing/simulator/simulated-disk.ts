@@ -1,7 +1,7 @@
 import type { HighWaterCommand, HighWaterSnapshot } from '../../high-water/index.js';
 import type { ClusterConfig, NodeId } from '../../omnipaxos/index.js';
+import type { SeededRandom } from '../../runtime/index.js';
 import { type InjectedFailure, MemoryDisk, openMemoryStorage, type Storage } from '../../storage/index.js';
-import type { SeededRandom } from '../seeded-random.js';
 
 /** Whose disk it is, and what it begins with. */
 export interface SimulatedDiskOptions {

@@ -3,10 +3,9 @@ import type { HighWaterCommand, HighWaterSnapshot } from '../../high-water/index
 import { describeHostStop, type HostStopReason, StandaloneHost } from '../../host/index.js';
 import { BALLOT_ZERO, type ClusterConfig, type NodeId } from '../../omnipaxos/index.js';
 import { Oracle } from '../../oracle/index.js';
-import type { Clock } from '../../runtime/index.js';
+import type { Clock, SeededRandom } from '../../runtime/index.js';
 import { StorageCorruptError } from '../../storage/index.js';
 import type { MemoryNetwork } from '../../transport/index.js';
-import type { SeededRandom } from '../seeded-random.js';
 import type { Advances } from './checkers/advances.js';
 import { DiskModel } from './checkers/disk-model.js';
 import type { Leaderships } from './checkers/leaderships.js';

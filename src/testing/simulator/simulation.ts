@@ -5,8 +5,8 @@ import {
   highWaterSnapshotCodec,
 } from '../../high-water/index.js';
 import type { ClusterConfig, Message, NodeId } from '../../omnipaxos/index.js';
+import { SeededRandom } from '../../runtime/index.js';
 import { MemoryNetwork } from '../../transport/index.js';
-import { SeededRandom } from '../seeded-random.js';
 import { Chaos } from './chaos.js';
 import { Advances } from './checkers/advances.js';
 import { Leaderships } from './checkers/leaderships.js';
