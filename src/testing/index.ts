@@ -10,6 +10,7 @@ export * from './host-conformance.js';
 // Virtual worlds.
 export { MemoryDecidedLog } from './memory-decided-log.js';
 export { MemoryFileSystem } from './memory-file-system.js';
+export { type ShrinkOptions, type ShrunkWorld, shrinkSimulation } from './simulator/shrink.js';
 export {
   runSimulation,
   SimulationFailure,

@@ -17,8 +17,8 @@ const SECOND = { configId: 1, n: 2, priority: 0, pid: 2 };
 /** Promised `FIRST`, acknowledged; then `SECOND` in one operation with decidedIdx 0, not acknowledged. */
 function model(): DiskModel {
   const disk = new DiskModel(1, EMPTY);
-  disk.acknowledged(disk.written([{ kind: 'promise', promise: FIRST }]));
-  disk.written([{ kind: 'promise', promise: SECOND }]);
+  disk.acknowledged(disk.handedOver([{ kind: 'promise', promise: FIRST }]));
+  disk.handedOver([{ kind: 'promise', promise: SECOND }]);
   return disk;
 }
 
@@ -38,7 +38,7 @@ describe('what a recovery finds, judged by what was acknowledged', () => {
     ['a later write without an earlier one', { ...EMPTY, promise: FIRST, decidedIdx: 7 }],
   ])('%s: a violation', (_, found) => {
     const disk = model();
-    disk.written([{ kind: 'decided', decidedIdx: 7 }]);
+    disk.handedOver([{ kind: 'decided', decidedIdx: 7 }]);
     expect(() => disk.recovered(found)).toThrow(InvariantViolation);
   });
 

@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { parseInput } from '../../src/errors/index.js';
+import { FAULT_RATES } from '../../src/testing/simulator/shrink.js';
 
 export const USAGE = `npm run sim -- [options]
 
@@ -11,6 +12,9 @@ export const USAGE = `npm run sim -- [options]
   --workers N   share the seeds among so many processes (default 1)
   --fail-fast   end at the first violation
   --trace       print everything that happens
+  --shrink      with --seed: look for few faults that still break the same invariant
+  --without A,B with --seed: leave out these acts of chaos, by the numbers that a trace has
+  --off A,B     with --seed: switch off these kinds of faults (${FAULT_RATES.join(', ')})
   --json        print one object, as the last line
 
   --list-bugs   list the seeded bugs
@@ -18,6 +22,8 @@ export const USAGE = `npm run sim -- [options]
   --all-bugs    look for all of them, one after the other on each core`;
 
 const wholeNumber = z.coerce.number().int('must be a whole number').min(1, 'must be at least 1');
+
+const listOf = (text: string): string[] => text.split(',').map((item) => item.trim());
 
 const flagsSchema = z
   .strictObject({
@@ -32,10 +38,30 @@ const flagsSchema = z
     bug: z.string().exactOptional(),
     allBugs: z.boolean().default(false),
     trace: z.boolean().default(false),
+    shrink: z.boolean().default(false),
+    without: z
+      .string()
+      .transform(listOf)
+      .pipe(
+        z.array(z.coerce.number<string>().int('must be numbers of acts').min(0, 'must be numbers of acts')),
+      )
+      .default([]),
+    off: z
+      .string()
+      .transform(listOf)
+      .pipe(z.array(z.enum(FAULT_RATES, `must be among ${FAULT_RATES.join(', ')}`)))
+      .default([]),
     json: z.boolean().default(false),
     help: z.boolean().default(false),
   })
-  .superRefine(({ seed, seeds, minutes }, context) => {
+  .superRefine(({ seed, seeds, minutes, shrink, without, off }, context) => {
+    if (seed === undefined && (shrink || without.length + off.length > 0)) {
+      context.addIssue({
+        code: 'custom',
+        path: ['seed'],
+        message: 'is needed by --shrink, --without and --off',
+      });
+    }
     if ([seed, seeds, minutes].filter((flag) => flag !== undefined).length <= 1) return;
     context.addIssue({
       code: 'custom',
@@ -62,6 +88,9 @@ export function readFlags(): Flags {
       bug: { type: 'string' },
       'all-bugs': { type: 'boolean' },
       trace: { type: 'boolean' },
+      shrink: { type: 'boolean' },
+      without: { type: 'string' },
+      off: { type: 'string' },
       json: { type: 'boolean' },
       help: { type: 'boolean' },
     },

@@ -2,6 +2,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { InvalidInputError } from '../../src/errors/index.js';
+import { shrinkSimulation } from '../../src/testing/simulator/shrink.js';
 import type { SimulationReport } from '../../src/testing/simulator/simulation.js';
 import type { SeededBug } from './bugs/bug.js';
 import { catalogue } from './bugs/catalogue.js';
@@ -9,13 +10,16 @@ import { bugsNamed, describeFinding, findBugs, listBugs } from './bugs/find-bugs
 import { type Flags, readFlags, USAGE } from './flags.js';
 import { runSeed, type SeedResult, type SeedTask } from './seed-worker.js';
 
-type Totals = Record<Exclude<keyof SimulationReport, 'seed'>, number>;
+/** What can be added up over seeds. */
+type Counts = Omit<SimulationReport, 'seed' | 'traceHash' | 'leaderAfterTimeouts'>;
 
 /** Adds up what seeds have done, and tells how far it is. */
 class Tally {
   readonly #flags: Flags;
   readonly #beganMs = performance.now();
-  readonly #totals: Partial<Totals> = {};
+  readonly #totals: Partial<Record<keyof Counts, number>> = {};
+  #leaderAfterTimeoutsMax = 0;
+  #traceHash = '';
   #seeds = 0;
   #violations = 0;
   #toldMs = 0;
@@ -30,9 +34,11 @@ class Tally {
       this.#violations += 1;
       process.stderr.write(`${result.failure}\n\n`);
     } else {
-      const { seed, ...counts } = result.report;
-      // Object.entries forgets that the keys are those of Totals.
-      for (const [key, count] of Object.entries(counts) as [keyof Totals, number][])
+      const { seed, traceHash, leaderAfterTimeouts, ...counts } = result.report;
+      this.#leaderAfterTimeoutsMax = Math.max(this.#leaderAfterTimeoutsMax, leaderAfterTimeouts);
+      this.#traceHash = traceHash;
+      // Object.entries forgets that the keys are those of Counts.
+      for (const [key, count] of Object.entries(counts) as [keyof Counts, number][])
         this.#totals[key] = (this.#totals[key] ?? 0) + count;
     }
     this.#tellProgress();
@@ -47,6 +53,9 @@ class Tally {
       steps,
       simulatedSeconds: Math.round(simulatedMs / 1_000),
       ...counts,
+      leaderAfterTimeoutsMax: Math.ceil(this.#leaderAfterTimeoutsMax),
+      // Of one world, to compare two runs of it.
+      ...(this.#flags.seed === undefined ? {} : { traceHash: this.#traceHash }),
       violations: this.#violations,
       seconds: Math.round(seconds),
       stepsPerSecond: Math.round(steps / seconds),
@@ -66,14 +75,22 @@ class Tally {
 }
 
 /** The seeds to run, one after the other, as long as there is time. */
-function* seedsOf({ seed, seeds = 100, first, minutes, steps }: Flags): Generator<SeedTask, void> {
+function* seedsOf({
+  seed,
+  seeds = 100,
+  first,
+  minutes,
+  steps,
+  without,
+  off,
+}: Flags): Generator<SeedTask, void> {
   if (seed !== undefined) {
-    yield { seed, steps };
+    yield { seed, steps, without, off };
     return;
   }
   const endMs = minutes === undefined ? undefined : performance.now() + minutes * 60_000;
   for (let next = first; endMs === undefined ? next < first + seeds : performance.now() < endMs; next++)
-    yield { seed: next, steps };
+    yield { seed: next, steps, without, off };
 }
 
 /** A process that takes seeds until there are none left. */
@@ -105,6 +122,7 @@ async function main(): Promise<void> {
   if (flags.listBugs) process.stdout.write(`${listBugs()}\n`);
   else if (flags.bug !== undefined) await lookForBugs(bugsNamed([flags.bug]), flags.json);
   else if (flags.allBugs) await lookForBugs(catalogue, flags.json);
+  else if (flags.shrink && flags.seed !== undefined) await shrink(flags.seed, flags);
   else await simulate(flags);
 }
 
@@ -115,6 +133,31 @@ async function lookForBugs(bugs: readonly SeededBug[], json: boolean): Promise<v
   const ok = [...findings.values()].every(({ found }) => found);
   if (json) process.stdout.write(`${JSON.stringify({ ok, bugs: Object.fromEntries(findings) })}\n`);
   process.exitCode = ok ? 0 : 1;
+}
+
+async function shrink(seed: number, { steps, json }: Flags): Promise<void> {
+  const shrunk = await shrinkSimulation({ seed, steps });
+  if (shrunk === undefined) {
+    process.stdout.write(json ? '{"ok":true}\n' : `seed ${seed} breaks nothing in ${steps} steps\n`);
+    return;
+  }
+  const { acts, failure, off, runs, without } = shrunk;
+  const replay = [
+    `npm run sim -- --seed ${seed} --steps ${steps} --trace`,
+    ...(without.length === 0 ? [] : [`--without ${without}`]),
+    ...(off.length === 0 ? [] : [`--off ${off}`]),
+  ].join(' ');
+  const { invariant, step } = failure;
+  if (json)
+    process.stdout.write(
+      `${JSON.stringify({ ok: false, seed, invariant, step, acts, off, runs, replay })}\n`,
+    );
+  else {
+    process.stdout.write(
+      `${failure.message}\n\n${runs} worlds were run. Acts left: ${acts.join(', ') || 'none'}; switched off: ${off.join(', ') || 'nothing'}.\nReplay: ${replay}\n`,
+    );
+  }
+  process.exitCode = 1;
 }
 
 async function simulate(flags: Flags): Promise<void> {

@@ -1,9 +1,14 @@
+import { type FaultRate, withoutRates } from '../../src/testing/simulator/shrink.js';
 import { runSimulation, type SimulationReport } from '../../src/testing/simulator/simulation.js';
 
 /** What a worker is told. */
 export interface SeedTask {
   readonly seed: number;
   readonly steps: number;
+  /** Numbers of acts of chaos to leave out. */
+  readonly without: readonly number[];
+  /** Kinds of faults to switch off. */
+  readonly off: readonly FaultRate[];
 }
 
 /** What a worker answers. */
@@ -13,12 +18,13 @@ export type SeedResult =
 
 /** Runs one seed; a broken invariant is a result. */
 export async function runSeed(
-  { seed, steps }: SeedTask,
+  { seed, steps, without, off }: SeedTask,
   trace?: (line: string) => void,
 ): Promise<SeedResult> {
   try {
-    const report = await runSimulation({ seed, steps, ...(trace === undefined ? {} : { trace }) });
-    return { seed, report };
+    const plan = withoutRates(off);
+    const tracing = trace === undefined ? {} : { trace };
+    return { seed, report: await runSimulation({ seed, steps, without, plan, ...tracing }) };
   } catch (error) {
     return { seed, failure: error instanceof Error ? error.message : String(error) };
   }

@@ -21,12 +21,22 @@ describe('simulated clusters under faults', () => {
     const run = async (): Promise<string[]> => {
       const lines: string[] = [];
       const plan = { nodes: 3, chaosEveryMs: 100 };
-      await runSimulation({ seed: 77, steps: 3_000, plan, trace: (line) => lines.push(line) });
-      return lines;
+      const trace = (line: string): void => void lines.push(line);
+      const { traceHash } = await runSimulation({ seed: 77, steps: 3_000, plan, trace });
+      return [...lines, traceHash];
     };
     const first = await run();
     expect(first.length).toBeGreaterThan(100);
     expect(await run()).toEqual(first);
+  });
+
+  test('the hash of a trace: does not depend on who reads along, and differs between worlds', async () => {
+    const hashOf = async (seed: number, trace?: () => void): Promise<string> => {
+      const options = { seed, steps: 500, ...(trace === undefined ? {} : { trace }) };
+      return (await runSimulation(options)).traceHash;
+    };
+    expect(await hashOf(3, () => {})).toBe(await hashOf(3));
+    expect(await hashOf(4)).not.toBe(await hashOf(3));
   });
 
   test('a world that cannot come to rest: the failure names the seed, the step, the invariant and the replay', async () => {

@@ -1,7 +1,7 @@
 import type { StandaloneHost } from '../../host/index.js';
 import type { NodeId } from '../../omnipaxos/index.js';
 import type { ChaosStage } from './chaos.js';
-import type { ChaosKind } from './fault-plan.js';
+import { type ChaosKind, quorumsOf } from './fault-plan.js';
 import type { SimulatedMachine } from './simulated-machine.js';
 
 /** What each kind of chaos does. */
@@ -119,9 +119,11 @@ function reconfigure(stage: ChaosStage): void {
   if (leader === undefined) return;
   const { config } = leader.status().node.core;
   const drawn = [...machines.keys()].filter(() => random.chance(0.6));
+  const nodes = drawn.length === 0 ? [random.pick([...machines.keys()])] : drawn;
   leader.reconfigure({
     configId: config.configId + 1,
-    nodes: drawn.length === 0 ? [random.pick([...machines.keys()])] : drawn,
+    nodes,
+    ...quorumsOf(nodes.length, random.pick([undefined, random.nextFloat()])),
     leaseMs: plan.leaseMs * random.pick([1, 1, 2, 4]),
     maxClockDrift: config.maxClockDrift,
   });

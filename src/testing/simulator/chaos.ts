@@ -52,12 +52,13 @@ export class Chaos {
     if (Number.isFinite(this.#options.plan.chaosEveryMs)) this.#next();
   }
 
-  /** No further chaos. Links are healed, machines boot; a frozen one goes on when its time is over. */
+  /** No further chaos. Links are healed, machines boot, frozen ones go on. */
   stop(): void {
     this.#stopped = true;
     this.#options.network.heal();
     for (const machine of this.#options.machines.values()) {
       machine.relieve();
+      machine.clock.thaw();
       machine.boot();
     }
   }
@@ -81,6 +82,7 @@ export class Chaos {
     const machine = machines.get(nodeId);
     if (machine === undefined) return;
     trace(nodeId, `chaos ${number}: ${kind}`);
+    for (const each of machines.values()) each.touch();
     CHAOS_ACTS[kind]({
       ...this.#options,
       random,

@@ -1,3 +1,4 @@
+import type { ClusterConfig } from '../../omnipaxos/index.js';
 import type { SeededRandom } from '../../runtime/index.js';
 
 /** How bad one world is: drawn from its seed, some worlds with everything off, some with everything on. Probabilities unless said otherwise. */
@@ -6,7 +7,11 @@ export interface FaultPlan {
   readonly nodes: number;
   /** How many further machines may become members. */
   readonly spares: number;
+  /** Which of the possible write quorums: 0 the smallest, 1 the largest; a majority if absent. */
+  readonly writeQuorum: number | undefined;
   readonly clients: number;
+  /** The mean time between two calls of careless callers to a driver, in ms. */
+  readonly restlessEveryMs: number;
   /** What machines keep their state in: storage in memory, or the journal that ships on a simulated file system. */
   readonly disks: 'memory' | 'journal';
   readonly loss: number;
@@ -72,6 +77,17 @@ export function chaosWeights(weights: Partial<Record<ChaosKind, number>>): Recor
   return { ...none, ...weights };
 }
 
+/** The quorums of a configuration of so many nodes, of which no write quorum is above a read quorum; majorities if there is nothing to choose. */
+export function quorumsOf(
+  nodes: number,
+  writeQuorum: number | undefined,
+): Pick<ClusterConfig, 'flexibleQuorum'> {
+  if (writeQuorum === undefined || nodes < 3) return {};
+  const writeQuorumMax = Math.floor((nodes + 1) / 2);
+  const writeQuorumSize = 2 + Math.round(writeQuorum * (writeQuorumMax - 2));
+  return { flexibleQuorum: { writeQuorumSize, readQuorumSize: nodes - writeQuorumSize + 1 } };
+}
+
 /** Draws the plan of one world. */
 export function drawFaultPlan(random: SeededRandom): FaultPlan {
   const mood = random.pick(['calm', 'all', ...Array.from({ length: 8 }, () => 'some')]);
@@ -82,9 +98,11 @@ export function drawFaultPlan(random: SeededRandom): FaultPlan {
     return mood === 'all' ? (values.at(-1) ?? drawn) : drawn;
   };
   return {
-    nodes: random.pick([1, 3, 3, 3, 3, 5]),
+    nodes: random.pick([1, 3, 3, 3, 3, 4, 5]),
+    writeQuorum: random.pick([undefined, undefined, 0, 0.5, 1]),
     spares: random.pick([0, 1, 2]),
     clients: random.pick([1, 2, 4, 8]),
+    restlessEveryMs: mood === 'calm' ? Number.POSITIVE_INFINITY : random.pick([20, 200, 2_000]),
     disks: random.pick(['memory', 'memory', 'journal']),
     loss: rate([0, 0.01, 0.1, 0.3]),
     duplication: rate([0, 0.01, 0.1, 0.5]),

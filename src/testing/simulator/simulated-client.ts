@@ -2,6 +2,7 @@ import type { NodeId } from '../../omnipaxos/index.js';
 import { type Grant, OracleError, packTimestamp } from '../../oracle/index.js';
 import type { SeededRandom } from '../../runtime/index.js';
 import type { TimestampHistory } from './checkers/timestamp-history.js';
+import type { Windows } from './checkers/windows.js';
 import type { ScheduledEvent, Scheduler } from './scheduler.js';
 import type { SimulatedMachine } from './simulated-machine.js';
 import { InvariantViolation } from './violation.js';
@@ -11,6 +12,7 @@ export interface SimulatedClientOptions {
   readonly random: SeededRandom;
   readonly machines: ReadonlyMap<NodeId, SimulatedMachine>;
   readonly history: TimestampHistory;
+  readonly windows: Windows;
   /** How often, in ms, and how much a client wants at the most. */
   readonly pauseMs: number;
   readonly maxCount: number;
@@ -59,12 +61,7 @@ export class SimulatedClient {
           if (!isOpen()) return;
           const first = packTimestamp(grant.physicalMs, grant.logicalStart);
           const from = `node ${machine.nodeId} in epoch ${grant.epoch.toString(16)}`;
-          try {
-            history.end(call, first, grant.count, from);
-          } catch (error) {
-            if (!(error instanceof InvariantViolation)) throw error;
-            this.#options.report(error);
-          }
+          this.#guard(() => history.end(call, first, grant.count, from));
           this.#target = machine.nodeId;
           this.#timeout?.cancel();
           this.#attempt += 1;
@@ -90,8 +87,13 @@ export class SimulatedClient {
       });
       return;
     }
+    machine.touch();
     oracle.grant(count, { timeoutMs: REQUEST_TIMEOUT_MS }).then(
-      (grant) => machine.life === life && machine.oracle === oracle && this.#travel(() => onGrant(grant)),
+      (grant) => {
+        if (machine.life !== life || machine.oracle !== oracle) return;
+        this.#guard(() => this.#options.windows.granted(grant.epoch, grant.physicalMs));
+        this.#travel(() => onGrant(grant));
+      },
       (error: unknown) => {
         if (!(error instanceof OracleError)) {
           this.#options.report(
@@ -110,6 +112,15 @@ export class SimulatedClient {
     this.#attempt += 1;
     this.#target = leader;
     this.#pause(this.#options.random.between(1, 30));
+  }
+
+  #guard(check: () => void): void {
+    try {
+      check();
+    } catch (error) {
+      if (!(error instanceof InvariantViolation)) throw error;
+      this.#options.report(error);
+    }
   }
 
   #travel(arrive: () => void): void {

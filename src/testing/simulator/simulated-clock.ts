@@ -16,12 +16,15 @@ export interface ClockFaults {
 export class SimulatedClock {
   readonly #scheduler: Scheduler;
   readonly #rate: number;
+  readonly #onTimer: () => void;
   #wallOffsetMs: number;
   #frozenUntilMs = 0;
   #life = 0;
 
-  constructor(scheduler: Scheduler, faults: ClockFaults) {
+  /** @param onTimer told of each timer of a process that is about to fire. */
+  constructor(scheduler: Scheduler, faults: ClockFaults, onTimer: () => void = () => {}) {
     this.#scheduler = scheduler;
+    this.#onTimer = onTimer;
     this.#rate = faults.rate;
     this.#wallOffsetMs = faults.wallMs;
   }
@@ -34,6 +37,21 @@ export class SimulatedClock {
   /** Stops the process for a while, as SIGSTOP does: its timers wait, its clocks go on. */
   freeze(durationMs: number): void {
     this.#frozenUntilMs = Math.max(this.#frozenUntilMs, this.#scheduler.nowMs + durationMs);
+  }
+
+  /** Ends a freeze at once. */
+  thaw(): void {
+    this.#frozenUntilMs = 0;
+  }
+
+  /** The monotonic clock, in ms. */
+  monotonicMs(): number {
+    return this.#scheduler.nowMs * this.#rate;
+  }
+
+  /** When the process last stood still, by its monotonic clock, in ms; 0 if it never did. */
+  get frozenUntilMs(): number {
+    return this.#frozenUntilMs * this.#rate;
   }
 
   /** How long the process stands still from now, in ms of true time; 0 if it runs. */
@@ -51,7 +69,7 @@ export class SimulatedClock {
   boot(): Clock {
     const life = this.#life;
     return {
-      monotonicMs: () => this.#scheduler.nowMs * this.#rate,
+      monotonicMs: () => this.monotonicMs(),
       wallMs: () => Math.floor(this.#scheduler.nowMs * this.#rate + this.#wallOffsetMs),
       setTimer: (delayMs, callback) => this.#arm(life, delayMs / this.#rate, callback),
     };
@@ -60,8 +78,12 @@ export class SimulatedClock {
   #arm(life: number, delayMs: number, callback: () => void): Timer {
     const fire = (): void => {
       if (life !== this.#life) return;
-      if (this.frozenForMs > 0) event = this.#scheduler.after(this.frozenForMs, fire);
-      else callback();
+      if (this.frozenForMs > 0) {
+        event = this.#scheduler.after(this.frozenForMs, fire);
+        return;
+      }
+      this.#onTimer();
+      callback();
     };
     let event = this.#scheduler.after(delayMs, fire);
     return { cancel: () => event.cancel() };

@@ -1,18 +1,22 @@
 import { SnapshotPolicy } from '../../apply/index.js';
+import type { ConsensusDriver } from '../../consensus/index.js';
 import type { HighWaterCommand, HighWaterSnapshot } from '../../high-water/index.js';
-import { describeHostStop, type HostStopReason, StandaloneHost } from '../../host/index.js';
+import { describeHostStop, type HostStatus, type HostStopReason, StandaloneHost } from '../../host/index.js';
 import { BALLOT_ZERO, type ClusterConfig, type NodeId } from '../../omnipaxos/index.js';
 import { Oracle } from '../../oracle/index.js';
 import type { Clock, SeededRandom } from '../../runtime/index.js';
 import { StorageCorruptError } from '../../storage/index.js';
 import type { MemoryNetwork } from '../../transport/index.js';
-import type { Advances } from './checkers/advances.js';
+import { requireWithinBounds } from './checkers/bounds.js';
 import { DiskModel } from './checkers/disk-model.js';
-import type { Leaderships } from './checkers/leaderships.js';
+import { requireIndexOrder } from './checkers/index-order.js';
+import { HeldLeases } from './checkers/leases.js';
 import { NodeWatch } from './checkers/node-watch.js';
-import type { ReferenceLog } from './checkers/reference-log.js';
+import { OpenCalls } from './checkers/open-calls.js';
+import { requireNoStepBack } from './checkers/stable-order.js';
 import type { FaultCounters } from './counters.js';
 import type { FaultPlan } from './fault-plan.js';
+import type { Invariants } from './invariants.js';
 import { JournalDisk } from './journal-disk.js';
 import type { Scheduler } from './scheduler.js';
 import { SimulatedClock } from './simulated-clock.js';
@@ -23,6 +27,7 @@ import {
   type SimulatedDisk,
 } from './simulated-disk.js';
 import { InvariantViolation } from './violation.js';
+import { watchDriver } from './watched-driver.js';
 import { watchStorage } from './watched-storage.js';
 
 /** How a machine's disk behaves at the moment. */
@@ -42,9 +47,7 @@ export interface MachineWorld {
   readonly config: ClusterConfig;
   readonly clusterId: string;
   readonly disk: DiskFaults;
-  readonly reference: ReferenceLog;
-  readonly leaderships: Leaderships;
-  readonly advances: Advances;
+  readonly invariants: Invariants;
   readonly plan: FaultPlan;
   readonly counters: FaultCounters;
   readonly report: (violation: InvariantViolation) => void;
@@ -53,9 +56,17 @@ export interface MachineWorld {
 
 interface Process {
   readonly host: StandaloneHost;
+  readonly driver: ConsensusDriver;
   readonly oracle: Oracle;
   readonly watch: NodeWatch;
+  readonly leases: HeldLeases;
+  readonly calls: OpenCalls;
 }
+
+/** How many calls a driver lets wait. */
+const PENDING_CALLS_MAX = 64;
+/** How many proposals a core buffers while it becomes leader. */
+const BUFFERED_PROPOSALS_MAX = 16;
 
 /** One machine: a disk and clocks that outlive processes, and at most one process: a host with an oracle on top. */
 export class SimulatedMachine {
@@ -72,6 +83,9 @@ export class SimulatedMachine {
   /** The power fails in the call of the disk after so many others. */
   #callsUntilCrash = Number.POSITIVE_INFINITY;
   #fullUntilMs = 0;
+  /** Whether anything has happened to it since it was last looked at. */
+  #touched = true;
+  #lastDurable: DiskModel['durable'];
 
   constructor(
     nodeId: NodeId,
@@ -82,7 +96,7 @@ export class SimulatedMachine {
     this.nodeId = nodeId;
     this.#world = world;
     this.#random = random;
-    this.clock = new SimulatedClock(world.scheduler, clock);
+    this.clock = new SimulatedClock(world.scheduler, clock, () => this.touch());
     const { config, clusterId, plan } = world;
     const Disk = plan.disks === 'journal' ? JournalDisk : MemoryBackedDisk;
     this.#disk = new Disk({ clusterId, nodeId, config, random: random.fork() });
@@ -93,6 +107,7 @@ export class SimulatedMachine {
       decidedIdx: 0,
       records: [],
     });
+    this.#lastDurable = this.model.durable;
   }
 
   /** Counts the processes of this machine. */
@@ -109,6 +124,16 @@ export class SimulatedMachine {
     return this.#process?.oracle;
   }
 
+  /** Its driver, watched, which the oracle uses as well. */
+  get driver(): ConsensusDriver | undefined {
+    return this.#process?.driver;
+  }
+
+  /** The leases that its process was told of. */
+  get leases(): HeldLeases | undefined {
+    return this.#process?.leases;
+  }
+
   get host(): StandaloneHost | undefined {
     return this.#process?.host;
   }
@@ -116,6 +141,7 @@ export class SimulatedMachine {
   /** Starts a process from what the disk holds. */
   boot(): void {
     if (this.#state !== 'down') return;
+    this.touch();
     this.#state = 'booting';
     this.#life += 1;
     if (this.#life > 1) this.#world.counters.restarts += 1;
@@ -126,6 +152,7 @@ export class SimulatedMachine {
   /** The power fails: what was not synced may be lost. */
   crash(): void {
     if (this.#state === 'down') return;
+    this.touch();
     const { counters, trace } = this.#world;
     trace(this.nodeId, `crashes in life ${this.#life}`);
     counters.crashes += 1;
@@ -153,17 +180,64 @@ export class SimulatedMachine {
     this.#fullUntilMs = 0;
   }
 
-  /** Looks at everything that this machine shows. @throws {InvariantViolation} */
+  /** Something is about to happen to it, so it must be looked at. */
+  touch(): void {
+    this.#touched = true;
+  }
+
+  /** Looks at everything that this machine shows, if anything has happened to it since the last look. @throws {InvariantViolation} */
   check(): void {
-    const process = this.#process;
-    if (process === undefined) return;
-    process.watch.check(process.host);
-    const { leadership } = process.host.status();
-    if (leadership.role === 'leader') this.#world.leaderships.see(leadership.epoch, this.nodeId, this.#life);
+    if (!this.#touched) return;
+    this.#touched = false;
+    const { durable } = this.model;
+    if (durable !== this.#lastDurable) requireNoStepBack(this.nodeId, this.#lastDurable, durable);
+    this.#lastDurable = durable;
+    if (this.#process !== undefined) this.#checkProcess(this.#process);
+  }
+
+  #checkProcess({ host, watch, calls }: Process): void {
+    const status = host.status();
+    const { apply, leadership, node } = status;
+    const { acceptedIdx, acceptedRound, phase, role } = node.core;
+    watch.check(host, status);
+    requireIndexOrder(this.nodeId, { ...node.core, appliedIdx: apply.appliedIdx });
+    this.#checkBounds(status, calls, watch.recoveredIdx);
+    calls.check({
+      nowMs: this.clock.monotonicMs(),
+      frozenUntilMs: this.clock.frozenUntilMs,
+      leads: leadership.role === 'leader',
+    });
+    if (leadership.role === 'leader')
+      this.#world.invariants.leaderships.see(leadership.epoch, this.nodeId, this.#life);
+    if (role === 'leader' && phase === 'accept') {
+      const written = (): DiskModel['durable'] => this.model.written();
+      this.#world.invariants.leaderLogs.see({
+        nodeId: this.nodeId,
+        ballot: acceptedRound,
+        acceptedIdx,
+        written,
+      });
+    }
+  }
+
+  #checkBounds({ apply, node }: HostStatus, calls: OpenCalls, recoveredIdx: number): void {
+    const { snapshotEvery, applyChunk, nodes, spares } = this.#world.plan;
+    const { compactedIdx } = node.core;
+    requireWithinBounds(this.nodeId, {
+      'calls that wait': [calls.count, PENDING_CALLS_MAX],
+      'buffered proposals': [node.core.bufferedProposals, BUFFERED_PROPOSALS_MAX],
+      // The policy counts from the last snapshot that was tried, or from the start of the process.
+      'applied records above the last snapshot': [
+        apply.appliedIdx - Math.max(compactedIdx, recoveredIdx),
+        snapshotEvery * (1 + apply.snapshots.failed) + applyChunk.items,
+      ],
+      'entries of the ledger': [this.model.durable.snapshot?.value.ledger.length ?? 0, nodes + spares],
+    });
   }
 
   async #start(life: number): Promise<void> {
-    const { network, scheduler, reference, plan, advances, report } = this.#world;
+    const { network, scheduler, plan, report } = this.#world;
+    const { advances, proposals, reference } = this.#world.invariants;
     const { windowAheadMs, applyChunk } = plan;
     const clock = this.clock.boot();
     const isAlive = (): boolean => this.#life === life && this.#state !== 'down';
@@ -173,17 +247,35 @@ export class SimulatedMachine {
       const storage = await this.#disk.open(this.#behaviour(isAlive));
       if (!isAlive()) return;
       this.model.recovered(storage.load());
+      proposals.lifeBegan(storage.identity);
       host = await StandaloneHost.start({
         storage: watchStorage(storage, this.model),
-        transport: network.transport(this.nodeId, () => this.clock.frozenForMs),
+        transport: network.transport(this.nodeId, () => {
+          // The network asks before it delivers anything.
+          this.touch();
+          return this.clock.frozenForMs;
+        }),
         clock: withSlowApplier(clock, applyChunk.restMs),
         nextTurn: (callback) => void clock.setTimer(0, callback),
         clientEndpoint: `node-${this.nodeId}:50551`,
         applyChunkItems: applyChunk.items,
+        maxPendingCalls: PENDING_CALLS_MAX,
+        proposalBufferLimit: BUFFERED_PROPOSALS_MAX,
         snapshotPolicy: this.#snapshotPolicy(watch, () => host),
       });
       if (!isAlive()) return;
-      const driver = advances.watch(host.driver, this.nodeId, report);
+      const leases = new HeldLeases();
+      const calls = new OpenCalls(this.nodeId);
+      const { monotonicMs } = clock;
+      const driver = watchDriver(host.driver, {
+        nodeId: this.nodeId,
+        advances,
+        proposals,
+        calls,
+        leases,
+        monotonicMs,
+        report,
+      });
       const oracle = Oracle.start({
         driver,
         clock,
@@ -191,7 +283,7 @@ export class SimulatedMachine {
         windowAheadMs,
         failoverAdvanceMs: Math.min(1_000, windowAheadMs),
       });
-      this.#process = { host, oracle, watch };
+      this.#process = { host, driver, oracle, watch, leases, calls };
       this.#state = 'up';
       void host.stopped.then((reason) => this.#onStopped(isAlive, reason));
     } catch (error) {
@@ -268,6 +360,7 @@ export class SimulatedMachine {
     const crashesBefore = crashes && this.#random.chance(0.5);
     const complete = (): void => {
       if (!isAlive()) return;
+      this.touch();
       if (this.clock.frozenForMs > 0) {
         scheduler.after(this.clock.frozenForMs, complete);
         return;

@@ -8,13 +8,12 @@ import type { ClusterConfig, Message, NodeId } from '../../omnipaxos/index.js';
 import { SeededRandom } from '../../runtime/index.js';
 import { MemoryNetwork } from '../../transport/index.js';
 import { Chaos } from './chaos.js';
-import { Advances } from './checkers/advances.js';
-import { Leaderships } from './checkers/leaderships.js';
-import { ReferenceLog } from './checkers/reference-log.js';
 import { checkStableClaim } from './checkers/stable-claims.js';
-import { TimestampHistory } from './checkers/timestamp-history.js';
 import { type FaultCounters, noFaults } from './counters.js';
-import { drawFaultPlan, type FaultPlan } from './fault-plan.js';
+import { EventTrail } from './event-trail.js';
+import { drawFaultPlan, type FaultPlan, quorumsOf } from './fault-plan.js';
+import { Invariants } from './invariants.js';
+import { RestlessCaller } from './restless-caller.js';
 import { Scheduler } from './scheduler.js';
 import { SimulatedClient } from './simulated-client.js';
 import { type DiskFaults, SimulatedMachine } from './simulated-machine.js';
@@ -49,24 +48,43 @@ export interface SimulationReport extends Readonly<FaultCounters> {
   readonly reconfigurations: number;
   /** Acts of chaos. */
   readonly acts: number;
+  /** Calls of drivers that hurried and careless callers made beside the oracles. */
+  readonly restlessCalls: number;
+  /** How long it took from the end of the faults until a leader served, in election timeouts. */
+  readonly leaderAfterTimeouts: number;
+  /** Of everything that has happened, in order: the same for every run of this seed. */
+  readonly traceHash: string;
 }
 
 /** A simulated world broke a promise. The message holds everything that is needed to see it again. */
 export class SimulationFailure extends InvariantViolation {
   readonly seed: number;
   readonly step: number;
+  /** How many acts of chaos there were before it. */
+  readonly acts: number;
 
-  constructor(violation: InvariantViolation, seed: number, step: number, recent: readonly string[]) {
+  constructor(violation: InvariantViolation, { seed, step, acts, recent }: FailedWorld) {
     super(
       violation.invariant,
-      `${violation.detail}\nseed ${seed}, step ${step}. Replay: npm run sim -- --seed ${seed} --trace\nlast events:\n  ${recent.join('\n  ')}`,
+      `${violation.detail}\nseed ${seed}, step ${step}. Replay: npm run sim -- --seed ${seed} --trace; with fewer faults: npm run sim -- --seed ${seed} --shrink\nlast events of each node:\n${recent}`,
     );
     this.seed = seed;
     this.step = step;
+    this.acts = acts;
   }
 }
 
-const RECENT_EVENTS = 40;
+interface FailedWorld {
+  readonly seed: number;
+  readonly step: number;
+  readonly acts: number;
+  readonly recent: string;
+}
+
+/** How long a heartbeat round of the nodes lasts, in ms. */
+const ELECTION_TIMEOUT_MS = 100;
+/** Within how many election timeouts after the faults a leader must serve. */
+const LEADER_WITHIN_TIMEOUTS = 40;
 /** How long a world may take, in virtual ms, from the end of its faults to rest. */
 const REST_WITHIN_MS = 30_000;
 const WALL_START_MS = 1_700_000_000_000;
@@ -88,30 +106,35 @@ class World {
   readonly #options: SimulationOptions;
   readonly #scheduler = new Scheduler();
   readonly #plan: FaultPlan;
-  readonly #reference: ReferenceLog;
   readonly #config: ClusterConfig;
-  readonly #leaderships = new Leaderships();
-  readonly #history = new TimestampHistory();
-  readonly #advances = new Advances();
+  readonly #invariants: Invariants;
+  readonly #trail: EventTrail;
   readonly #machines = new Map<NodeId, SimulatedMachine>();
   readonly #network: MemoryNetwork<HighWaterCommand, HighWaterSnapshot>;
   readonly #disk: DiskFaults;
   readonly #chaos: Chaos;
+  readonly #restless: RestlessCaller;
   readonly #random: SeededRandom;
   readonly #counters = noFaults();
   #faulty = true;
   #messages = 0;
   #steps = 0;
   #violation: InvariantViolation | undefined;
-  readonly #recent: string[] = [];
 
   constructor(options: SimulationOptions) {
     this.#options = options;
     this.#random = new SeededRandom(options.seed);
     this.#plan = { ...drawFaultPlan(this.#random), ...options.plan };
     const nodes = Array.from({ length: this.#plan.nodes }, (_, index) => index + 1);
-    this.#config = { configId: 1, nodes, leaseMs: this.#plan.leaseMs, maxClockDrift: 0.01 };
-    this.#reference = new ReferenceLog(this.#config);
+    this.#config = {
+      configId: 1,
+      nodes,
+      leaseMs: this.#plan.leaseMs,
+      maxClockDrift: 0.01,
+      ...quorumsOf(nodes.length, this.#plan.writeQuorum),
+    };
+    this.#invariants = new Invariants(this.#config, this.#machines);
+    this.#trail = new EventTrail(options.trace);
     this.#disk = {
       syncMs: this.#plan.syncMs,
       failure: this.#plan.diskFailure,
@@ -127,6 +150,13 @@ class World {
       deliversLate: true,
     });
     this.#makeMachines();
+    this.#restless = new RestlessCaller({
+      scheduler: this.#scheduler,
+      random: this.#random.fork(),
+      machines: this.#machines,
+      everyMs: this.#plan.restlessEveryMs,
+      report: (violation) => this.#report(violation),
+    });
     const trace = (nodeId: NodeId, event: string): void => this.#trace(nodeId, event);
     this.#chaos = new Chaos({
       scheduler: this.#scheduler,
@@ -143,19 +173,23 @@ class World {
   async run(steps: number): Promise<SimulationReport> {
     for (const machine of this.#machines.values()) machine.boot();
     this.#startClients();
+    this.#restless.start();
     this.#chaos.start();
     while (this.#steps < steps) await this.#step();
-    await this.#comeToRest();
+    const leaderAfterMs = await this.#comeToRest();
     return {
       seed: this.#options.seed,
       steps: this.#steps,
       simulatedMs: Math.floor(this.#scheduler.nowMs),
-      decided: this.#reference.length,
+      decided: this.#invariants.reference.length,
       messages: this.#messages,
-      timestamps: this.#history.count,
-      leaderships: this.#leaderships.count,
-      reconfigurations: this.#reference.reconfigurations,
+      timestamps: this.#invariants.history.count,
+      leaderships: this.#invariants.leaderships.count,
+      reconfigurations: this.#invariants.reference.reconfigurations,
       acts: this.#chaos.acts,
+      restlessCalls: this.#restless.calls,
+      leaderAfterTimeouts: leaderAfterMs / ELECTION_TIMEOUT_MS,
+      traceHash: this.#trail.hash,
       ...this.#counters,
     };
   }
@@ -170,9 +204,7 @@ class World {
           config: this.#config,
           clusterId: `world-${this.#options.seed}`,
           disk: this.#disk,
-          reference: this.#reference,
-          leaderships: this.#leaderships,
-          advances: this.#advances,
+          invariants: this.#invariants,
           plan: this.#plan,
           counters: this.#counters,
           report: (violation) => this.#report(violation),
@@ -194,7 +226,8 @@ class World {
         scheduler: this.#scheduler,
         random: this.#random.fork(),
         machines: this.#machines,
-        history: this.#history,
+        history: this.#invariants.history,
+        windows: this.#invariants.windows,
         pauseMs: this.#random.pick([1, 10, 100]),
         maxCount: this.#random.pick([1, 10, 1_000]),
         report: (violation) => this.#report(violation),
@@ -208,43 +241,69 @@ class World {
     this.#steps += 1;
     await settle();
     try {
-      for (const machine of this.#machines.values()) machine.check();
+      this.#invariants.check();
     } catch (error) {
       if (!(error instanceof InvariantViolation)) throw error;
       this.#report(error);
     }
     if (this.#violation !== undefined) {
-      throw new SimulationFailure(this.#violation, this.#options.seed, this.#steps, this.#recent);
+      throw new SimulationFailure(this.#violation, {
+        seed: this.#options.seed,
+        step: this.#steps,
+        acts: this.#chaos.acts,
+        recent: this.#trail.recent(),
+      });
     }
   }
 
-  async #comeToRest(): Promise<void> {
+  /** Returns how long it took until a leader served, in ms. */
+  async #comeToRest(): Promise<number> {
     this.#trace(0, 'the faults stop');
     this.#faulty = false;
     this.#disk.failure = 0;
     this.#disk.shortWrites = 0;
     this.#disk.syncMs = { min: 0.05, max: 0.3 };
     this.#chaos.stop();
-    const deadlineMs = this.#scheduler.nowMs + REST_WITHIN_MS;
-    const servedBefore = this.#history.count;
+    const stoppedMs = this.#scheduler.nowMs;
+    const servedBefore = this.#invariants.history.count;
+    let leaderAfterMs: number | undefined;
     while (!this.#isAtRest(servedBefore)) {
-      if (this.#scheduler.nowMs > deadlineMs) {
-        this.#report(
-          new InvariantViolation(
-            'when faults stop, everybody agrees and clients are served',
-            `after ${REST_WITHIN_MS} ms: ${this.#describe()}`,
-          ),
-        );
+      const passedMs = this.#scheduler.nowMs - stoppedMs;
+      if (this.#isLed()) leaderAfterMs ??= passedMs;
+      else if (leaderAfterMs === undefined && passedMs > LEADER_WITHIN_TIMEOUTS * ELECTION_TIMEOUT_MS) {
+        this.#late(`no leader after ${LEADER_WITHIN_TIMEOUTS} election timeouts`);
       }
+      if (passedMs > REST_WITHIN_MS) this.#late(`after ${REST_WITHIN_MS} ms`);
       await this.#step();
       // A disk that failed just before may still bring its node down.
       for (const machine of this.#machines.values()) machine.boot();
     }
+    return leaderAfterMs ?? this.#scheduler.nowMs - stoppedMs;
+  }
+
+  #late(when: string): void {
+    this.#report(
+      new InvariantViolation(
+        'when faults stop, there is a leader, everybody agrees and clients are served',
+        `${when}: ${this.#describe()}`,
+      ),
+    );
+  }
+
+  /** Whether a member leads in the newest configuration and may serve. */
+  #isLed(): boolean {
+    return this.#invariants.reference.config.nodes.some((nodeId) => {
+      const { host, leases } = this.#machines.get(nodeId) ?? {};
+      return (
+        host?.status().leadership.role === 'leader' &&
+        (this.#plan.leaseMs === 0 || leases?.valid().length === 1)
+      );
+    });
   }
 
   #isAtRest(servedBefore: number): boolean {
-    if (this.#history.count <= servedBefore) return false;
-    const { config, length } = this.#reference;
+    if (this.#invariants.history.count <= servedBefore) return false;
+    const { config, length } = this.#invariants.reference;
     const hosts = config.nodes.map((nodeId) => this.#machines.get(nodeId)?.host);
     const leaders = hosts.filter((host) => host?.status().leadership.role === 'leader');
     return leaders.length === 1 && hosts.every((host) => host?.log.decidedIdx === length);
@@ -257,7 +316,7 @@ class World {
       const { config, role, phase, decidedIdx, acceptedIdx } = status.node.core;
       return `node ${machine.nodeId} is ${role} in ${phase} of configuration ${config.configId} (${config.nodes}), decided ${decidedIdx}, accepted ${acceptedIdx}, oracle ${machine.oracle?.state().role}`;
     });
-    return `${lines.join('; ')}; ${this.#reference.length} decided, ${this.#history.count} timestamps`;
+    return `${lines.join('; ')}; ${this.#invariants.reference.length} decided, ${this.#invariants.history.count} timestamps`;
   }
 
   #route(
@@ -288,9 +347,10 @@ class World {
     this.#messages += 1;
     const machine = this.#machines.get(message.from);
     if (machine === undefined) return;
-    if (this.#options.trace !== undefined && !message.body.kind.startsWith('heartbeat')) {
-      this.#trace(message.from, `sends ${message.body.kind} to ${message.to}`);
-    }
+    const { from, to, body } = message;
+    if (body.kind === 'heartbeatRequest' || body.kind === 'heartbeatReply')
+      this.#trail.note(this.#scheduler.nowMs, from, to, body.kind);
+    else this.#trace(from, `sends ${body.kind} to ${to}`);
     try {
       checkStableClaim(message, machine.model.durable);
     } catch (error) {
@@ -304,10 +364,7 @@ class World {
   }
 
   #trace(nodeId: NodeId, event: string): void {
-    const line = `${this.#scheduler.nowMs.toFixed(3).padStart(12)} ms  node ${nodeId}  ${event}`;
-    this.#recent.push(line);
-    if (this.#recent.length > RECENT_EVENTS) this.#recent.shift();
-    this.#options.trace?.(line);
+    this.#trail.add(this.#scheduler.nowMs, nodeId, event);
   }
 }
 

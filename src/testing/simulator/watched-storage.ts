@@ -16,13 +16,13 @@ export function watchStorage(
     load: () => storage.load(),
     peers: () => storage.peers(),
     persist: (writes, needsSync) => {
-      const number = model.written(writes);
+      const number = model.handedOver(writes);
       const done = storage.persist(writes, needsSync);
       return needsSync ? acknowledge(number, done) : done;
     },
     // No write of the protocol's, but durable only with all before it.
-    rememberPeers: (peers) => acknowledge(model.written([]), storage.rememberPeers(peers)),
-    markRefused: (reason) => acknowledge(model.written([]), storage.markRefused(reason)),
+    rememberPeers: (peers) => acknowledge(model.handedOver([]), storage.rememberPeers(peers)),
+    markRefused: (reason) => acknowledge(model.handedOver([]), storage.markRefused(reason)),
     close: () => storage.close(),
   };
 }

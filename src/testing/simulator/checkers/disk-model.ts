@@ -28,8 +28,15 @@ export class DiskModel {
     return this.#durable;
   }
 
+  /** What would be there if no power cut came: all that was handed to the storage. */
+  written(): Disk {
+    let disk = this.#durable;
+    for (const writes of this.#unsynced) for (const write of writes) disk = applied(disk, write);
+    return disk;
+  }
+
   /** An operation has been handed to the storage. Returns its number. */
-  written(writes: readonly Write[]): number {
+  handedOver(writes: readonly Write[]): number {
     this.#unsynced.push([...writes]);
     return this.#synced + this.#unsynced.length;
   }

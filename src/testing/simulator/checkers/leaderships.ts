@@ -1,7 +1,7 @@
 import type { Epoch } from '../../../consensus/index.js';
 import { InvariantViolation } from '../violation.js';
 
-/** One leader per ballot, and no ballot led in two lives. */
+/** One leader per ballot, and no ballot led in two lives: so no epoch stands for two ballots either. Invariants 6 and 16. */
 export class Leaderships {
   readonly #leaders = new Map<Epoch, string>();
 

@@ -1,12 +1,13 @@
 import type { HighWaterCommand, HighWaterSnapshot } from '../../../high-water/index.js';
 import type { Ballot, Message, StableState } from '../../../omnipaxos/index.js';
 import { InvariantViolation } from '../violation.js';
+import { ballotText, isBallotAtLeast } from './ballot-order.js';
 
 type Disk = StableState<HighWaterCommand, HighWaterSnapshot>;
 
 /**
  * Judges each message as it leaves against what its sender's disk would show after a crash at this moment: whatever it claims must be
- * there.
+ * there. Invariant 5.
  * @throws {InvariantViolation} if it is not.
  */
 export function checkStableClaim(message: Message<HighWaterCommand, HighWaterSnapshot>, disk: Disk): void {
@@ -36,30 +37,19 @@ export function checkStableClaim(message: Message<HighWaterCommand, HighWaterSna
 }
 
 function requirePromise(from: number, kind: string, n: Ballot, disk: Disk): void {
-  if (isAtLeast(disk.promise, n)) return;
+  if (isBallotAtLeast(disk.promise, n)) return;
   throw new InvariantViolation(
     'a promise is durable before it is claimed',
-    `node ${from} sends a ${kind} of ballot ${key(n)}, its disk holds the promise ${key(disk.promise)}`,
+    `node ${from} sends a ${kind} of ballot ${ballotText(n)}, its disk holds the promise ${ballotText(disk.promise)}`,
   );
 }
 
 function requireAccepted(from: number, kind: string, n: Ballot, acceptedIdx: number, disk: Disk): void {
   const durableIdx = (disk.snapshot?.compactedIdx ?? 0) + disk.records.length;
-  const isLater = isAtLeast(disk.acceptedRound, n) && key(disk.acceptedRound) !== key(n);
-  if (isLater || (key(disk.acceptedRound) === key(n) && durableIdx >= acceptedIdx)) return;
+  const isLater = isBallotAtLeast(disk.acceptedRound, n) && ballotText(disk.acceptedRound) !== ballotText(n);
+  if (isLater || (ballotText(disk.acceptedRound) === ballotText(n) && durableIdx >= acceptedIdx)) return;
   throw new InvariantViolation(
     'accepted records are durable before they are claimed',
-    `node ${from} sends a ${kind} that claims ${acceptedIdx} in ballot ${key(n)}, its disk holds ${durableIdx} in ${key(disk.acceptedRound)}`,
+    `node ${from} sends a ${kind} that claims ${acceptedIdx} in ballot ${ballotText(n)}, its disk holds ${durableIdx} in ${ballotText(disk.acceptedRound)}`,
   );
-}
-
-function key(n: Ballot): string {
-  return `${n.configId}.${n.n}.${n.priority}.${n.pid}`;
-}
-
-/** Ballot order, written out anew: a checker shares no code with what it watches. */
-function isAtLeast(a: Ballot, b: Ballot): boolean {
-  for (const part of ['configId', 'n', 'priority', 'pid'] as const)
-    if (a[part] !== b[part]) return a[part] > b[part];
-  return true;
 }
