@@ -128,7 +128,7 @@ describe('property test', () => {
   test('runs to its end', async () => {
     const lines = await linesOf(runPropertyTest);
     expect(lines).toHaveLength(stockLaws().length + 1);
-    expect(lines.at(-1)).toMatch(/^a world of \d+ leaderships and [1-9]\d* crashes: \d+ timestamps/);
+    expect(lines.at(-1)).toMatch(/^5 worlds of \d+ leaderships and [1-9]\d* crashes: \d+ timestamps/);
   });
 
   test('a state machine whose snapshots depend on the order of a Map, is found', async () => {
