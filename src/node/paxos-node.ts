@@ -309,10 +309,14 @@ export class PaxosNode<E, S> implements AsyncDisposable {
   }
 
   #counters(): NodeStatus['counters'] {
-    const { overloadDrops, ...received } = this.#traffic.counters;
+    const { refusedPeers, disputedMessages, inboundDropped, overloadDrops } = this.#traffic.counters;
+    const { violations, foreignConfigMessages } = this.#facts.counters;
     return {
-      ...this.#facts.counters,
-      ...received,
+      violations,
+      foreignConfigMessages,
+      refusedPeers,
+      disputedMessages,
+      inboundDropped,
       lateTicks: this.#lateTicks,
       listenerErrors: this.#listenerErrors,
       overloadRefusals: this.#overloadRefusals + overloadDrops,
