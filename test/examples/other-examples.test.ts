@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { FakeLog } from '../../docs/examples/foreign-host/fake-log.js';
-import { type ForeignEntry, ForeignHost } from '../../docs/examples/foreign-host/foreign-host.js';
-import { run as runForeignHost } from '../../docs/examples/foreign-host/main.js';
+import { run as runTableDriver, tableHarness } from '../../docs/examples/custom-driver/main.js';
+import { run as runEmbedded } from '../../docs/examples/embedded.js';
+import { FakeLog } from '../../docs/examples/foreign-log/fake-log.js';
+import { type ForeignEntry, ForeignHost } from '../../docs/examples/foreign-log/foreign-host.js';
+import { run as runForeignHost } from '../../docs/examples/foreign-log/main.js';
 import { run as runPropertyTest, Stock, stockLaws } from '../../docs/examples/property-test.js';
 import { run as runStandalone } from '../../docs/examples/standalone.js';
-import { run as runTableDriver, tableHarness } from '../../docs/examples/table-driver/main.js';
 import { toEpoch } from '../../src/index.js';
 import {
   driverConformance,
@@ -25,6 +26,15 @@ function linesIn(example: string): number {
   return readFileSync(path, 'utf8').trimEnd().split('\n').length;
 }
 
+describe('embedded', () => {
+  test('timestamps of two starts on one file, each greater than the one before', async () => {
+    const lines = await linesOf(runEmbedded);
+    const timestamps = lines.map((line) => BigInt(line.split(' ')[0] ?? ''));
+    expect(timestamps).toHaveLength(6);
+    expect(timestamps).toEqual([...new Set(timestamps)].sort((a, b) => (a < b ? -1 : 1)));
+  });
+});
+
 describe('standalone', () => {
   test('runs to its end, another node goes on above what the first one has granted', async () => {
     const lines = await linesOf(runStandalone);
@@ -43,7 +53,7 @@ describe('table driver: conformance', () => {
 
 describe('table driver', () => {
   test('has at most 100 lines', () => {
-    expect(linesIn('table-driver/table-driver.ts')).toBeLessThanOrEqual(100);
+    expect(linesIn('custom-driver/table-driver.ts')).toBeLessThanOrEqual(100);
   });
 
   test('runs to its end', async () => {
@@ -110,8 +120,8 @@ describe('host on a foreign log: conformance', () => {
 
 describe('host on a foreign log', () => {
   test('the log is small, and knows nothing of this package', () => {
-    expect(linesIn('foreign-host/fake-log.ts')).toBeLessThanOrEqual(50);
-    const path = new URL('../../docs/examples/foreign-host/fake-log.ts', import.meta.url);
+    expect(linesIn('foreign-log/fake-log.ts')).toBeLessThanOrEqual(50);
+    const path = new URL('../../docs/examples/foreign-log/fake-log.ts', import.meta.url);
     expect(readFileSync(path, 'utf8')).not.toMatch(/^import/m);
   });
 

@@ -23,6 +23,8 @@ export type Release = 'kv only' | 'carries the high-water';
 
 /** A node of the service; with the release that carries the high-water, an oracle on top of it. */
 interface Member {
+  /** What stands below the node: its disk and its network. */
+  readonly below: readonly { close(): Promise<void> }[];
   readonly node: KvNode;
   readonly oracle: Oracle | undefined;
 }
@@ -73,7 +75,7 @@ export class KvCluster implements AsyncDisposable {
     });
     const node = await KvNode.start({ storage, transport, snapshotEvery: SNAPSHOT_EVERY });
     const oracle = release === 'kv only' ? undefined : Oracle.start({ driver: node.driver });
-    this.#running.set(nodeId, { node, oracle });
+    this.#running.set(nodeId, { node, oracle, below: [storage, transport] });
     return node;
   }
 
@@ -86,6 +88,13 @@ export class KvCluster implements AsyncDisposable {
     this.#running.delete(nodeId);
     await member?.oracle?.close();
     await member?.node.close();
+  }
+
+  /** Takes disk and network away from under a node in mid-work, so that it neither says goodbye nor brings anything to its end. */
+  async kill(nodeId: number): Promise<void> {
+    const below = this.#running.get(nodeId)?.below ?? [];
+    await Promise.all(below.map((part) => part.close()));
+    await this.stop(nodeId);
   }
 
   async stopAll(): Promise<void> {

@@ -29,11 +29,11 @@ export async function run(print: (line: string) => void): Promise<void> {
   print('40 more writes of the store have not moved the high-water');
 
   const [leaderId] = await cluster.leader();
-  await cluster.stop(leaderId);
+  await cluster.kill(leaderId);
   const second = await grant1000(cluster);
   expectEqual(compareTimestamps(first.last, second.first) < 0, true);
   expectEqual((await cluster.leader())[1].get('new-39'), '39');
-  print(`node ${leaderId}, the leader, is gone. Both halves have survived: ${formatTimestamp(second.last)}`);
+  print(`node ${leaderId}, the leader, has died. Both halves have survived: ${formatTimestamp(second.last)}`);
 
   await write(cluster, 'meanwhile');
   const returned = await cluster.start(leaderId);

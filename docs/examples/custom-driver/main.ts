@@ -1,4 +1,4 @@
-// A driver of one's own that can lose its leadership, on a row of a database. Run it: npx tsx docs/examples/table-driver/main.ts
+// A driver of one's own that can lose its leadership, on a row of a database. Run it: npx tsx docs/examples/custom-driver/main.ts
 import { formatTimestamp, Oracle, packTimestamp } from '../../../src/index.js';
 import { type DriverHarness, driverConformance, VirtualClock } from '../../../src/testing/index.js';
 import { Table } from './table.js';

@@ -1,4 +1,4 @@
-// The driver over a replicated log that is not of this package. Run it: npx tsx docs/examples/foreign-host/main.ts
+// The driver over a replicated log that is not of this package. Run it: npx tsx docs/examples/foreign-log/main.ts
 import { drainDecided, formatTimestamp, Oracle, PaxosDriver, packTimestamp } from '../../../src/index.js';
 import { FakeLog } from './fake-log.js';
 import { ForeignHost, readView } from './foreign-host.js';
