@@ -52,13 +52,12 @@ export class Chaos {
     if (Number.isFinite(this.#options.plan.chaosEveryMs)) this.#next();
   }
 
-  /** No further chaos. Links are healed, machines boot, frozen ones go on. */
+  /** No further chaos. Links are healed, machines boot; a frozen one goes on when its time is over. */
   stop(): void {
     this.#stopped = true;
     this.#options.network.heal();
     for (const machine of this.#options.machines.values()) {
       machine.relieve();
-      machine.clock.thaw();
       machine.boot();
     }
   }

@@ -39,11 +39,6 @@ export class SimulatedClock {
     this.#frozenUntilMs = Math.max(this.#frozenUntilMs, this.#scheduler.nowMs + durationMs);
   }
 
-  /** Ends a freeze at once. */
-  thaw(): void {
-    this.#frozenUntilMs = 0;
-  }
-
   /** The monotonic clock, in ms. */
   monotonicMs(): number {
     return this.#scheduler.nowMs * this.#rate;

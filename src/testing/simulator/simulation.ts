@@ -264,7 +264,9 @@ class World {
     this.#disk.shortWrites = 0;
     this.#disk.syncMs = { min: 0.05, max: 0.3 };
     this.#chaos.stop();
-    const stoppedMs = this.#scheduler.nowMs;
+    // The last of them are freezes that have begun before.
+    const frozenForMs = Math.max(...[...this.#machines.values()].map(({ clock }) => clock.frozenForMs));
+    const stoppedMs = this.#scheduler.nowMs + frozenForMs;
     const servedBefore = this.#invariants.history.count;
     let leaderAfterMs: number | undefined;
     while (!this.#isAtRest(servedBefore)) {
@@ -278,7 +280,7 @@ class World {
       // A disk that failed just before may still bring its node down.
       for (const machine of this.#machines.values()) machine.boot();
     }
-    return leaderAfterMs ?? this.#scheduler.nowMs - stoppedMs;
+    return Math.max(0, leaderAfterMs ?? this.#scheduler.nowMs - stoppedMs);
   }
 
   #late(when: string): void {
