@@ -20,3 +20,4 @@ export {
 export { InvariantViolation } from './simulator/violation.js';
 export * from './storage-conformance.js';
 export { settleMicrotasks, VirtualClock } from './virtual-clock.js';
+export { heldAfterAppend, YieldPointHold } from './yield-points.js';

@@ -2,8 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { ApplyTask, DrainError, SnapshotPolicy } from '../../src/apply/index.js';
 import { withResolvers } from '../../src/runtime/index.js';
 import { settleMicrotasks } from '../../src/testing/virtual-clock.js';
+import { YieldPointHold } from '../../src/testing/yield-points.js';
 import { entries } from './list-host.js';
-import { Hold, TaskBench } from './task-bench.js';
+import { TaskBench } from './task-bench.js';
 
 function thrownBy(call: () => unknown): unknown {
   try {
@@ -155,7 +156,7 @@ describe('apply task: a fold that returns promises', () => {
 describe('apply task: wake-ups', () => {
   // A03: the signal comes exactly between looking for work and waiting.
   it('decided between the check and the wait: is not missed', async () => {
-    const hold = new Hold('beforeWait');
+    const hold = new YieldPointHold('beforeWait');
     const bench = new TaskBench({ yieldPoint: hold.at });
     bench.task.start();
     await settleMicrotasks();
@@ -168,7 +169,7 @@ describe('apply task: wake-ups', () => {
 
   // A03
   it.each(['beforeChunk', 'beforeNotify'] as const)('decided while held %s: is not missed', async (point) => {
-    const hold = new Hold(point);
+    const hold = new YieldPointHold(point);
     const bench = new TaskBench({ yieldPoint: hold.at });
     bench.task.start();
     await settleMicrotasks();
@@ -207,7 +208,7 @@ describe('apply task: wake-ups', () => {
   });
 
   it('held between draining and telling: what is folded is told only afterwards', async () => {
-    const hold = new Hold('beforeNotify');
+    const hold = new YieldPointHold('beforeNotify');
     const bench = new TaskBench({ yieldPoint: hold.at });
     bench.log.decideEntries(...entries(2));
     bench.task.start();
@@ -506,7 +507,7 @@ describe('apply task: stop', () => {
   it.each(['beforeChunk', 'beforeNotify', 'beforeWait'] as const)(
     'while held %s: the run ends when it is released',
     async (point) => {
-      const hold = new Hold(point);
+      const hold = new YieldPointHold(point);
       const bench = new TaskBench({ yieldPoint: hold.at });
       bench.log.decideEntries('e0');
       bench.task.start();
@@ -523,7 +524,7 @@ describe('apply task: stop', () => {
   );
 
   it('held in the middle of stopping: the task is dead already', async () => {
-    const hold = new Hold('stopping');
+    const hold = new YieldPointHold('stopping');
     const bench = new TaskBench({ yieldPoint: hold.at });
     bench.task.start();
     const stopping = bench.task.stop();

@@ -6,7 +6,6 @@ import {
   type Fold,
   type SnapshotOptions,
 } from '../../src/apply/index.js';
-import { withResolvers } from '../../src/runtime/index.js';
 import { MemoryDecidedLog } from '../../src/testing/memory-decided-log.js';
 import { VirtualClock } from '../../src/testing/virtual-clock.js';
 import { type LogLine, recordingLogger } from '../driver/recording-logger.js';
@@ -77,31 +76,5 @@ export class TaskBench {
     return () => {
       this.subscribers.delete(wake);
     };
-  }
-}
-
-/** Holds a task at one yield point, the first time that it comes by, until it is released. */
-export class Hold {
-  readonly #point: ApplyYieldPoint;
-  readonly #gate = withResolvers<void>();
-  #reached = 0;
-
-  constructor(point: ApplyYieldPoint) {
-    this.#point = point;
-  }
-
-  /** How often the task has come by. */
-  get reached(): number {
-    return this.#reached;
-  }
-
-  readonly at = (point: ApplyYieldPoint): void | Promise<void> => {
-    if (point !== this.#point) return;
-    this.#reached += 1;
-    if (this.#reached === 1) return this.#gate.promise;
-  };
-
-  release(): void {
-    this.#gate.resolve();
   }
 }

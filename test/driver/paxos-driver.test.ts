@@ -3,6 +3,7 @@ import { PHYSICAL_MS_MAX, toEpoch } from '../../src/consensus/index.js';
 import { PaxosDriver } from '../../src/driver/index.js';
 import { InvalidInputError } from '../../src/errors/index.js';
 import { settleMicrotasks } from '../../src/testing/virtual-clock.js';
+import { heldAfterAppend } from '../../src/testing/yield-points.js';
 import { setUp } from './paxos-driver-fixture.js';
 import { DIRECTORY, ScriptedHost, snapshotOf } from './scripted-host.js';
 import { watch } from './settlement.js';
@@ -47,6 +48,23 @@ describe('paxos driver: an entry is folded', () => {
     const calls = [50, 40].map((atLeast) => watch(driver.persistHighWater(atLeast, EPOCH_1)));
     await Promise.all(calls.map((call) => call.ended));
     expect(calls.map((call) => call.outcome)).toEqual(['transient', 'transient']);
+  });
+
+  // A03
+  test('its entry is folded between its append and its wait, the call is answered', async () => {
+    const host = new ScriptedHost();
+    host.lead(1n);
+    await using driver = new PaxosDriver({ host: heldAfterAppend(host, () => host.foldNext()) });
+    expect(await driver.persistHighWater(50, EPOCH_1)).toBe(50);
+    expect(await driver.loadHighWater()).toBe(50);
+  });
+
+  test('leadership is lost between its append and its wait, the call ends', async () => {
+    const host = new ScriptedHost();
+    host.lead(1n);
+    await using driver = new PaxosDriver({ host: heldAfterAppend(host, () => host.follow(2n)) });
+    await expect(driver.persistHighWater(50, EPOCH_1)).rejects.toMatchObject({ code: 'fenced', epoch: 2n });
+    expect(driver.pendingCalls).toBe(0);
   });
 
   // A01
