@@ -21,7 +21,15 @@ export interface Exploration {
 export function explore(small: SmallWorld, depth = small.depth): Exploration {
   const maker = new WorldMaker(small.conditions);
   const script = new Script(maker);
-  small.root(script);
+  try {
+    small.root(script);
+  } catch (error) {
+    // With a fault in the core the root can be out of reach; the rule that is broken by then tells more than the step that failed.
+    const rule = brokenRule(script.world.nodes.map(({ seen }) => seen));
+    if (rule === undefined) throw error;
+    const violation = { rule, depth: 0, path: pathOf(script.world) };
+    return { statesByDepth: [], states: 0, exhausted: false, decided: 0, leaderships: 0, violation };
+  }
   const root: World = { ...script.world, left: small.bounds, path: undefined };
   const visited = new Set([keyOf(root)]);
   const statesByDepth = [1];

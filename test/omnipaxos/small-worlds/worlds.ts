@@ -60,7 +60,7 @@ export const SMALL_WORLDS: readonly SmallWorld[] = [
       crashes: { of: ALL, count: 1 },
       losses: 1,
     },
-    depth: 7,
+    depth: 6,
   },
   {
     /** A follower misses the tail that the other two have accepted, and the leader does not know that it is chosen. */

@@ -129,6 +129,35 @@ export const protocolBugs: readonly SeededBug[] = [
     foundBy: { test: 'omnipaxos/log-sync.test.ts' },
   },
   {
+    name: 'divergent-tail-kept',
+    hazards: ['P16'],
+    effect: 'a sync leaves what stands behind it in the log of a follower',
+    file: 'omnipaxos/replicated-log.ts',
+    find: '    this.#records.length = sync.syncIdx - this.compactedIdx;\n    this.append(sync.suffix);',
+    replace:
+      '    this.#records.splice(sync.syncIdx - this.compactedIdx, sync.suffix.length, ...sync.suffix);',
+    foundBy: { test: 'omnipaxos/small-worlds/small-worlds.test.ts' },
+  },
+  {
+    name: 'stop-sign-dropped-by-sync',
+    hazards: ['S08'],
+    effect: 'a sync brings the entries only, not the stop sign',
+    file: 'omnipaxos/replicated-log.ts',
+    find: '      return { suffix: this.records(commonIdx), syncIdx: commonIdx };',
+    replace:
+      "      return { suffix: this.records(commonIdx).filter(({ kind }) => kind !== 'stopSign'), syncIdx: commonIdx };",
+    foundBy: { test: 'omnipaxos/small-worlds/small-worlds.test.ts' },
+  },
+  {
+    name: 'deposed-leader-heard',
+    hazards: ['P20'],
+    effect: 'a follower takes records of a ballot below its promise, if their place in the session fits',
+    file: 'omnipaxos/follower.ts',
+    find: '    return order === 0 && state.role',
+    replace: '    return order <= 0 && state.role',
+    foundBy: { test: 'omnipaxos/small-worlds/small-worlds.test.ts' },
+  },
+  {
     name: 'lost-tail-not-repaired',
     hazards: ['P04', 'R02'],
     effect: 'nobody notices that the last message was lost',
