@@ -5,7 +5,7 @@ import { brokenRule } from './rules.js';
 import { SMALL_WORLDS } from './worlds.js';
 
 describe('small worlds', () => {
-  test.each(SMALL_WORLDS)('$name: no state breaks a rule', (world) => {
+  test.each(SMALL_WORLDS)('$name: no state breaks a rule', { timeout: 60_000 }, (world) => {
     const { violation, states, decided, leaderships } = explore(world);
     expect(violation).toBeUndefined();
     expect(states).toBeGreaterThan(1_000);
