@@ -1,53 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import type { Ballot, NodeId, StableState } from '../../src/omnipaxos/index.js';
-import { CoreCluster, entryRecord } from './core-cluster.js';
-
-type State = StableState<string, string>;
-
-function round(n: number, pid: NodeId): Ballot {
-  return { configId: 1, n, priority: 0, pid };
-}
-
-interface LogShape {
-  readonly log: readonly string[];
-  readonly acceptedRound: Ballot;
-  /** If absent, the accepted round. */
-  readonly promise?: Ballot;
-  readonly decidedIdx?: number;
-  readonly compactedIdx?: number;
-}
-
-/** A cluster of three whose nodes all restart from the given logs. */
-function clusterOf(shapes: Readonly<Record<NodeId, LogShape>>): CoreCluster {
-  const cluster = new CoreCluster(3);
-  for (const pid of cluster.nodes.keys()) cluster.crash(pid);
-  for (const [pid, shape] of Object.entries(shapes))
-    cluster.node(Number(pid)).disk.replace(stateOf(cluster, shape));
-  return cluster;
-}
-
-function stateOf(
-  cluster: CoreCluster,
-  { log, acceptedRound, promise = acceptedRound, decidedIdx = 0, compactedIdx = 0 }: LogShape,
-): State {
-  return {
-    config: cluster.config,
-    promise,
-    acceptedRound,
-    decidedIdx,
-    records: log.slice(compactedIdx).map(entryRecord),
-    ...(compactedIdx === 0
-      ? {}
-      : { snapshot: { value: log.slice(0, compactedIdx).join(','), compactedIdx, config: cluster.config } }),
-  };
-}
-
-/** The decided entries of a node, with its snapshot spelled out. */
-function decidedEntries(cluster: CoreCluster, pid: NodeId): string[] {
-  return cluster
-    .decided(pid)
-    .flatMap((entry) => (entry.startsWith('<') ? entry.slice(1, -1).split(',') : [entry]));
-}
+import type { NodeId } from '../../src/omnipaxos/index.js';
+import { CoreCluster } from './core-cluster.js';
+import { clusterOf, decidedEntries, round, stateOf } from './stored-logs.js';
 
 function allDecide(
   cluster: CoreCluster,
