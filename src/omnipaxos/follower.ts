@@ -46,7 +46,6 @@ export class Follower<E, S> {
       return false;
     }
     if (order > 0) {
-      if (!this.#canAnswer(from, prepare)) return false;
       state.raisePromise(prepare.n);
       state.role = 'follower';
       this.#promiseTo(from, prepare);
@@ -54,7 +53,7 @@ export class Follower<E, S> {
     }
     if (state.phase === 'prepare') {
       if (this.#sentPromise !== undefined) state.sendAfterWrites(from, this.#sentPromise);
-    } else if (this.#canAnswer(from, prepare)) {
+    } else {
       this.#promiseTo(from, prepare);
     }
     return false;
@@ -195,17 +194,6 @@ export class Follower<E, S> {
       this.#state.send(peer, { kind: 'prepareReq', n: this.#state.promise });
   }
 
-  #canAnswer(from: NodeId, prepare: Prepare): boolean {
-    const { log } = this.#state;
-    if (this.#commonIdx(prepare) <= log.acceptedIdx) return true;
-    this.#state.violation(
-      from,
-      'a log accepted in a higher ballot holds everything decided in lower ones',
-      `the Prepare's decidedIdx is ${prepare.decidedIdx}, acceptedIdx here is ${log.acceptedIdx}`,
-    );
-    return false;
-  }
-
   #promiseTo(from: NodeId, prepare: Prepare): void {
     const state = this.#state;
     const { log } = state;
@@ -228,18 +216,15 @@ export class Follower<E, S> {
     state.sendAfterWrites(from, this.#sentPromise);
   }
 
-  /** How much of our log a leader that is behind us shares with us for certain; 0 if it is not behind. */
-  #commonIdx(prepare: Prepare): number {
-    const order = compareBallots(this.#state.acceptedRound, prepare.nAccepted);
-    if (order > 0) return prepare.decidedIdx;
-    return order === 0 && this.#state.log.acceptedIdx > prepare.acceptedIdx ? prepare.acceptedIdx : 0;
-  }
-
+  /** What a leader that is behind us lacks: our log from where it is certain to share it. */
   #logSyncFor(prepare: Prepare): LogSync<E, S> | undefined {
     const { acceptedRound, log } = this.#state;
     const order = compareBallots(acceptedRound, prepare.nAccepted);
-    const isAhead = order > 0 || (order === 0 && log.acceptedIdx > prepare.acceptedIdx);
-    return isAhead ? log.syncFrom(this.#commonIdx(prepare)) : undefined;
+    // Who has entered the configuration by a snapshot may know more decided than we have accepted in a higher round.
+    if (order > 0) return log.syncFrom(Math.min(prepare.decidedIdx, log.acceptedIdx));
+    return order === 0 && log.acceptedIdx > prepare.acceptedIdx
+      ? log.syncFrom(prepare.acceptedIdx)
+      : undefined;
   }
 }
 

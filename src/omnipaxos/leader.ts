@@ -248,7 +248,12 @@ export class Leader<E, S> {
     if (logSync.syncIdx + logSync.suffix.length !== message.acceptedIdx) {
       return `its logSync ends at ${logSync.syncIdx + logSync.suffix.length}, its acceptedIdx is ${message.acceptedIdx}`;
     }
-    return log.refuseSync(logSync);
+    return this.#isWithinDecided(message) ? undefined : log.refuseSync(logSync);
+  }
+
+  /** Whether a promised log ends within what is decided here: then it is a prefix of that, and brings nothing. */
+  #isWithinDecided({ acceptedIdx }: PromiseMessage<E, S>): boolean {
+    return acceptedIdx <= this.#state.log.decidedIdx;
   }
 
   #tryReadQuorum(): void {
@@ -289,7 +294,8 @@ export class Leader<E, S> {
         compareBallots(promise.nAccepted, winner.round) || promise.acceptedIdx - winner.acceptedIdx;
       if (order <= 0 || promise.logSync === undefined) continue;
       winner = { round: promise.nAccepted, acceptedIdx: promise.acceptedIdx };
-      logSync = promise.logSync;
+      // Of a higher round than this node's own log, so that only what is decided of that one counts.
+      logSync = this.#isWithinDecided(promise) ? { suffix: [], syncIdx: log.decidedIdx } : promise.logSync;
     }
     const decidedBefore = log.decidedIdx;
     log.applySync(logSync);
@@ -322,10 +328,12 @@ export class Leader<E, S> {
   /** How much of its log a follower keeps: what it is certain to share with this leader's. */
   #keptIdx(promise: PromiseMessage<E, S>): number {
     if (ballotsEqual(promise.nAccepted, this.ballot)) return promise.acceptedIdx;
+    const decidedIdx = Math.max(promise.decidedIdx, promise.compactedIdx);
     if (this.#winner !== undefined && ballotsEqual(promise.nAccepted, this.#winner.round)) {
-      return Math.min(promise.acceptedIdx, this.#winner.acceptedIdx);
+      // Who has entered the configuration by a snapshot may know more decided than anybody has accepted in its round.
+      return Math.max(decidedIdx, Math.min(promise.acceptedIdx, this.#winner.acceptedIdx));
     }
-    return Math.max(promise.decidedIdx, promise.compactedIdx);
+    return decidedIdx;
   }
 
   #claimOwn(): void {

@@ -229,7 +229,7 @@ export class SimulatedMachine {
       // The policy counts from the last snapshot that was tried, or from the start of the process.
       'applied records above the last snapshot': [
         apply.appliedIdx - Math.max(compactedIdx, recoveredIdx),
-        snapshotEvery * (1 + apply.snapshots.failed) + applyChunk.items,
+        (snapshotEvery + applyChunk.items) * (1 + apply.snapshots.failed),
       ],
       'entries of the ledger': [this.model.durable.snapshot?.value.ledger.length ?? 0, nodes + spares],
     });

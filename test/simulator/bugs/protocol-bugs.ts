@@ -97,9 +97,19 @@ export const protocolBugs: readonly SeededBug[] = [
     hazards: ['P16'],
     effect: 'a follower keeps records of another round that the leader need not share',
     file: 'omnipaxos/leader.ts',
-    find: '    return Math.max(promise.decidedIdx, promise.compactedIdx);',
+    find: '    return decidedIdx;',
     replace: '    return Math.min(promise.acceptedIdx, this.#state.log.acceptedIdx);',
     foundBy: { seeds: 250 },
+  },
+  {
+    name: 'sync-below-what-a-snapshot-brought',
+    hazards: ['P16', 'R07'],
+    effect:
+      'a node that has entered the configuration by a snapshot is asked to keep less than it knows decided',
+    file: 'omnipaxos/leader.ts',
+    find: 'return Math.max(decidedIdx, Math.min(promise.acceptedIdx, this.#winner.acceptedIdx));',
+    replace: 'return Math.min(promise.acceptedIdx, this.#winner.acceptedIdx);',
+    foundBy: { test: 'omnipaxos/entered-by-snapshot.test.ts' },
   },
   {
     name: 'sequence-gap-accepted',
@@ -226,8 +236,8 @@ export const protocolBugs: readonly SeededBug[] = [
     hazards: ['R01', 'R02'],
     effect: 'a Prepare of its own leader is answered in phase recover only',
     file: 'omnipaxos/follower.ts',
-    find: '    } else if (this.#canAnswer(from, prepare)) {',
-    replace: "    } else if (state.phase === 'recover' && this.#canAnswer(from, prepare)) {",
+    find: '    } else {\n      this.#promiseTo(from, prepare);',
+    replace: "    } else if (state.phase === 'recover') {\n      this.#promiseTo(from, prepare);",
     foundBy: { test: 'omnipaxos/lost-messages.test.ts' },
   },
   {

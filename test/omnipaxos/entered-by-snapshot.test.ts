@@ -1,0 +1,74 @@
+import { describe, expect, test } from 'vitest';
+import { BALLOT_ZERO, type NodeId } from '../../src/omnipaxos/index.js';
+import { CoreCluster } from './core-cluster.js';
+import { decidedEntries, type LogShape, round, stateOf } from './stored-logs.js';
+
+/**
+ * A node that learns of a configuration by a snapshot from beyond its beginning knows more decided than anybody has accepted in its round, which is the one
+ * that each configuration begins with.
+ */
+describe('who has entered a configuration by a snapshot', () => {
+  // R07, P16
+  test('comes back after entries were decided and compacted in it: is brought up to date by the leader that it began with', () => {
+    const cluster = new CoreCluster(3);
+    const leader = cluster.electLeader();
+    const away: NodeId = leader === 1 ? 2 : 1;
+    cluster.isolate(away);
+    cluster.reconfigure([1, 2, 3]);
+    cluster.until(() => cluster.core(leader).status().config.configId === 2, 'the next configuration');
+    const next = cluster.electLeader();
+    for (const entry of ['a', 'b']) cluster.core(next).append(entry, { forward: false });
+    cluster.until(() => cluster.core(next).decidedIdx === 3, 'both are decided');
+    // One of them has compacted, and it is that one which the node asks; the leader has not.
+    const compacted = [1, 2, 3].find((pid) => pid !== away && pid !== next) ?? 0;
+    cluster.until(() => cluster.core(compacted).decidedIdx === 3, 'the third node knows it');
+    cluster.core(compacted).snapshot(3, 'everything');
+    cluster.collect();
+    cluster.link(away, compacted, true);
+    cluster.until(() => cluster.core(away).compactedIdx === 3, 'it has the snapshot');
+    cluster.heal();
+    cluster.core(next).append('c', { forward: false });
+    cluster.until(() => cluster.core(away).decidedIdx === 4, 'the node that was away has all');
+    expect(cluster.core(away).status()).toMatchObject({ phase: 'accept', decidedIdx: 4, acceptedIdx: 4 });
+    for (const pid of cluster.nodes.keys()) expect(cluster.facts(pid, 'violation')).toEqual([]);
+  });
+
+  /** Nodes 4 and 5 are down; what is decided, nodes 1, 4 and 5 have accepted. */
+  function cluster(own: LogShape): CoreCluster {
+    const world = new CoreCluster(5);
+    const accepted = round(1, 5);
+    const shapes: Readonly<Record<NodeId, LogShape>> = {
+      1: { log: ['a', 'b', 'c'], acceptedRound: accepted, decidedIdx: 2 },
+      2: { log: ['a', 'b'], acceptedRound: accepted, decidedIdx: 2 },
+      3: own,
+    };
+    for (const pid of world.nodes.keys()) world.crash(pid);
+    for (const [pid, shape] of Object.entries(shapes))
+      world.node(Number(pid)).disk.replace(stateOf(world, shape));
+    for (const pid of [1, 2, 3]) world.restart(pid);
+    return world;
+  }
+
+  const ENTERED: LogShape = {
+    log: ['a', 'b', 'c'],
+    acceptedRound: BALLOT_ZERO,
+    promise: round(1, 5),
+    decidedIdx: 3,
+    compactedIdx: 3,
+  };
+
+  test.each([1, 2, 3])(
+    'it knows more decided than others have accepted, and node %i leads: all come to agree, and nothing decided is lost',
+    (leader) => {
+      const world = cluster(ENTERED);
+      world.core(leader).tryBecomeLeader();
+      world.settle();
+      world.core(leader).append('d', { forward: false });
+      world.until(() => [1, 2, 3].every((pid) => world.core(pid).decidedIdx === 4), 'all have decided');
+      for (const pid of [1, 2, 3]) {
+        expect(decidedEntries(world, pid)).toEqual(['a', 'b', 'c', 'd']);
+        expect(world.facts(pid, 'violation')).toEqual([]);
+      }
+    },
+  );
+});
