@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
+import { KvCluster } from '../../docs/examples/piggyback-kv/kv-cluster.js';
 import { kvCodecs, kvOnlyCodecs } from '../../docs/examples/piggyback-kv/kv-log.js';
 import type { KvNode } from '../../docs/examples/piggyback-kv/kv-node.js';
 import { run } from '../../docs/examples/piggyback-kv/main.js';
@@ -195,6 +197,21 @@ describe('piggyback store: as an example', () => {
     // No other file of the service knows how the driver works.
     const node = readFileSync(new URL('kv-node.ts', folder), 'utf8');
     expect(node).not.toMatch(/ballot|epoch|propose\(/i);
+  });
+
+  test('a node is killed, its disk is as a crash leaves it and not as a close does; it starts from that', async () => {
+    await using cluster = await KvCluster.create();
+    await cluster.startAll();
+    const [nodeId] = await cluster.leader();
+    await cluster.put('a', '1');
+    const locks = async () => (await readdir(cluster.dataDir(nodeId))).filter((name) => /lock/.test(name));
+    await cluster.kill(nodeId);
+    expect(await locks()).toHaveLength(1);
+    const again = await cluster.start(nodeId);
+    await cluster.settled();
+    expect(again.get('a')).toBe('1');
+    await cluster.stop(nodeId);
+    expect(await locks()).toEqual([]);
   });
 
   test('main, on real disks and sockets, runs to its end', async () => {

@@ -6,12 +6,14 @@ import {
   initDataDirectory,
   Oracle,
   openJournal,
+  type PeerTransport,
   packTimestamp,
   TcpPeerTransport,
 } from '../../../src/index.js';
 import { freePorts } from '../free-ports.js';
-import { kvCodecs, kvOnlyCodecs } from './kv-log.js';
+import { type KvEntry, type KvSnapshot, kvCodecs, kvOnlyCodecs } from './kv-log.js';
 import { KvNode } from './kv-node.js';
+import { type MortalProcess, mortalProcess } from './mortal-process.js';
 
 const NODES: readonly number[] = [1, 2, 3];
 /** Small, so that a node which was away for a little while needs a snapshot. */
@@ -23,8 +25,8 @@ export type Release = 'kv only' | 'carries the high-water';
 
 /** A node of the service; with the release that carries the high-water, an oracle on top of it. */
 interface Member {
-  /** What stands below the node: its disk and its network. */
-  readonly below: readonly { close(): Promise<void> }[];
+  readonly process: MortalProcess;
+  readonly transport: PeerTransport<KvEntry, KvSnapshot>;
   readonly node: KvNode;
   readonly oracle: Oracle | undefined;
 }
@@ -56,14 +58,21 @@ export class KvCluster implements AsyncDisposable {
     this.#addresses = addresses;
   }
 
+  dataDir(nodeId: number): string {
+    return join(this.#folder, `node-${nodeId}`);
+  }
+
   get nodes(): readonly KvNode[] {
     return [...this.#running.values()].map(({ node }) => node);
   }
 
   async start(nodeId: number, release: Release = 'carries the high-water'): Promise<KvNode> {
     const codecs = release === 'kv only' ? kvOnlyCodecs : kvCodecs;
+    const process = mortalProcess();
     const storage = await openJournal({
-      dataDir: join(this.#folder, `node-${nodeId}`),
+      dataDir: this.dataDir(nodeId),
+      fileSystem: process.fileSystem,
+      processInfo: process.processInfo,
       entryCodec: codecs.entry,
       snapshotCodec: codecs.snapshot,
     });
@@ -75,7 +84,7 @@ export class KvCluster implements AsyncDisposable {
     });
     const node = await KvNode.start({ storage, transport, snapshotEvery: SNAPSHOT_EVERY });
     const oracle = release === 'kv only' ? undefined : Oracle.start({ driver: node.driver });
-    this.#running.set(nodeId, { node, oracle, below: [storage, transport] });
+    this.#running.set(nodeId, { process, transport, node, oracle });
     return node;
   }
 
@@ -90,11 +99,17 @@ export class KvCluster implements AsyncDisposable {
     await member?.node.close();
   }
 
-  /** Takes disk and network away from under a node in mid-work, so that it neither says goodbye nor brings anything to its end. */
+  /**
+   * The node dies in mid-work: nothing reaches its disk any more, its lock stays, and its connections break as those of a killed process
+   * do. What is left of it in this process is cleared away then.
+   */
   async kill(nodeId: number): Promise<void> {
-    const below = this.#running.get(nodeId)?.below ?? [];
-    await Promise.all(below.map((part) => part.close()));
-    await this.stop(nodeId);
+    const member = this.#running.get(nodeId);
+    this.#running.delete(nodeId);
+    member?.process.kill();
+    await member?.transport.close();
+    await member?.oracle?.close();
+    await member?.node.close();
   }
 
   async stopAll(): Promise<void> {
