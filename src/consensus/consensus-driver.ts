@@ -2,7 +2,7 @@ import type { Epoch } from './epoch.js';
 
 /** Bounds for one call of a driver. */
 export interface CallOptions {
-  /** Aborts the call, which then rejects with `signal.reason`. An aborted advance may still commit later; that is harmless. */
+  /** Aborts the call, which then rejects with `signal.reason`. An aborted advance may still commit, as one that is rejected; that is harmless. */
   readonly signal?: AbortSignal | undefined;
   /** The call's deadline in ms, after which it rejects with code `transient`. Default 5,000; at least 1. */
   readonly timeoutMs?: number | undefined;
@@ -41,6 +41,8 @@ export interface LeadershipStream extends AsyncIterableIterator<LeaderState>, Di
  * 2. Both calls are linearizable: a load reflects every advance that was durably committed before it began.
  * 3. Whoever is told of success still led, at the epoch that it named, when its advance took effect.
  * 4. Every call ends: by its result, its deadline, its signal, the loss of leadership, or {@link close}.
+ * 5. A load that a leadership has been answered is the last word of all earlier ones: no advance of a lower epoch takes effect
+ *    after it. An oracle is then the only one who moves the high-water, and takes a higher one for a second leader of its epoch.
  *
  * ## What callers may assume
  *
@@ -72,7 +74,7 @@ export interface ConsensusDriver extends AsyncDisposable {
    *
    * It resolves with the actual value, `max(stored, atLeast)`, and only if the caller still leads at `epoch`. Stale, repeated
    * or reordered calls never lower the high-water. On a rejection with `not_leader`, `fenced` or `transient` the advance may
-   * still take effect later; that is harmless.
+   * still take effect later, until a later leadership has loaded the high-water; that is harmless.
    *
    * Rejects as {@link loadHighWater} does, and with `advance_out_of_range`, before anything is proposed, for a value that is
    * not a whole number within [0, 2^46 - 1].

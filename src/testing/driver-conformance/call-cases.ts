@@ -1,5 +1,6 @@
 import type { CallOptions, Epoch } from '../../consensus/index.js';
 import { TsoracleError } from '../../errors/index.js';
+import { settleMicrotasks } from '../virtual-clock.js';
 import { broken, type ConformanceBench, expectThat } from './conformance-bench.js';
 import { LEADS_NO_MORE } from './high-water-cases.js';
 import type { CaseBodies } from './run-case.js';
@@ -82,6 +83,24 @@ export const stalledCallOverChangesCases: CaseBodies = {
     await bench.drive(bench.leadership.lose());
     for (const [what, call] of waiting) await bench.expectRejection(call, LEADS_NO_MORE, what);
   },
+
+  'stalled: leadership is lost and regained, no advance of the earlier one takes effect once the high-water has been loaded':
+    async (bench) => {
+      const { base, epoch } = await bothCalls(bench);
+      bench.stall.begin();
+      const late = bench.driver.persistHighWater(base + 900, epoch);
+      late.catch(() => {});
+      await bench.drive(bench.leadership.lose());
+      bench.stall.end();
+      await bench.drive(bench.leadership.regain());
+      const newEpoch = await bench.leaderEpoch();
+      const loaded = await bench.load();
+      // Time for whatever is still on its way.
+      await bench.stall.passTime(50);
+      for (let turn = 0; turn < 20; turn++) await settleMicrotasks();
+      const told = await bench.persist(loaded + 1, newEpoch);
+      expectThat(told === loaded + 1, `${loaded} was loaded, an advance to ${loaded + 1} was told ${told}`);
+    },
 };
 
 async function bothCalls(
