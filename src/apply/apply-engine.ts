@@ -30,6 +30,12 @@ type Drive =
  * `ApplyTask`; using both is refused. Its first failure is final: a fold that has thrown may be half done, so
  * nothing is folded after it, and every later step throws the same error. A failing snapshot is no failure of
  * the engine.
+ *
+ * ```ts
+ * const engine = new ApplyEngine({ log: node.log, fold: (item) => store.fold(item), snapshots });
+ * engine.recover();
+ * while (engine.step().more); // or: new ApplyTask({ engine, subscribe }).start()
+ * ```
  */
 export class ApplyEngine<E, S> {
   readonly #log: DecidedLog<E, S>;

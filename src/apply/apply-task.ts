@@ -69,6 +69,19 @@ interface Run {
  * loop turn between them.
  *
  * `start` and `stop` may be called in any state and any order.
+ *
+ * ```ts
+ * engine.recover();
+ * await using task = new ApplyTask({
+ *   engine,
+ *   subscribe: (wake) => {
+ *     node.events.on('decided', wake);
+ *     return () => void node.events.off('decided', wake);
+ *   },
+ *   onDied: (death) => waiters.failAll(death),
+ * });
+ * task.start();
+ * ```
  */
 export class ApplyTask<E, S> implements AsyncDisposable {
   readonly #engine: ApplyEngine<E, S>;

@@ -22,6 +22,13 @@ export interface DrainOptions {
 /**
  * Reads the decided log once, from `cursor` on, and gives each item to `fold`, exactly once and in order.
  *
+ * ```ts
+ * let cursor = 0; // or how much the host's own durable state covers
+ * node.events.on('decided', () => {
+ *   cursor = drainDecided(node.log, cursor, (item) => store.fold(item));
+ * });
+ * ```
+ *
  * @returns the new cursor: the index of the first record that has not been folded. Call again with it.
  * @throws {DrainError} with the cursor reached, if the fold throws or returns a promise, or the log cannot be
  * read or breaks its contract; what was read is checked before any of it is folded.

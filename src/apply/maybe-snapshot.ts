@@ -67,6 +67,16 @@ export function countSnapshot(counts: SnapshotCounts, outcome: SnapshotOutcome):
  * It never throws: folding must go on when snapshots fail. A failure, of the predicate, of taking or of
  * compacting, is logged as an error and returned, for the caller to count with {@link countSnapshot} and to
  * show in its health.
+ *
+ * ```ts
+ * const snapshots: SnapshotOptions<Contents> = {
+ *   policy: SnapshotPolicy.every(1024),
+ *   take: () => store.contents(),
+ *   compact: (upToIdx, value) => node.snapshot(upToIdx, value),
+ * };
+ * cursor = drainDecided(node.log, cursor, fold);
+ * counts = countSnapshot(counts, maybeSnapshot(cursor, snapshots, logger));
+ * ```
  */
 export function maybeSnapshot<S>(
   appliedIdx: number,

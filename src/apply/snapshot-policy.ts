@@ -14,6 +14,12 @@ export interface SnapshotQuestion {
  * It is asked with the *applied* index, since a snapshot covers what has been folded, not what is decided. It
  * has memory, so each host needs one of its own. It fires at most once for one index, and never before
  * something has been folded since it last fired.
+ *
+ * ```ts
+ * SnapshotPolicy.disabled();
+ * SnapshotPolicy.every(1024);
+ * SnapshotPolicy.when(({ appliedIdx, lastFiredIdx }) => appliedIdx - lastFiredIdx >= 100 && store.isIdle);
+ * ```
  */
 export class SnapshotPolicy {
   readonly #isDue: (question: SnapshotQuestion) => boolean;

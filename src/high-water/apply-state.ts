@@ -50,6 +50,16 @@ export interface ApplyStateOptions {
  * they came by it. All methods are synchronous. A method that throws has changed nothing. Calling `fold`,
  * `foldStopSign` or `restore` from within a listener throws (`reentrant_fold`): later listeners would be told
  * of events in the wrong order.
+ *
+ * ```ts
+ * const applyState = new ApplyState();
+ * drainDecided(log, 0, (item) => {
+ *   if (item.kind === 'snapshot') applyState.restore(item.snapshot.value.highWater);
+ *   else if (item.kind === 'stopSign') applyState.foldStopSign(item.stopSign);
+ *   else if ('highWater' in item.entry) applyState.fold(item.entry.highWater);
+ *   else store.fold(item.entry.kv);
+ * });
+ * ```
  */
 export class ApplyState {
   readonly events = new EventEmitter<ApplyStateEvents>();
