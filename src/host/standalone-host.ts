@@ -1,6 +1,6 @@
 import { EventEmitter } from 'eventemitter3';
 import { ApplyEngine, ApplyTask, type DecidedLog, SnapshotPolicy } from '../apply/index.js';
-import { PaxosDriver } from '../driver/index.js';
+import { PaxosDriver, type PaxosHighWaterHost } from '../driver/index.js';
 import { TsoracleError } from '../errors/index.js';
 import { ApplyState, type HighWaterCommand, type HighWaterSnapshot } from '../high-water/index.js';
 import { type NodeTuning, PaxosNode, type StopReason } from '../node/index.js';
@@ -147,6 +147,11 @@ export class StandaloneHost implements AsyncDisposable {
     if (tuning.snapshotPolicy.description === SnapshotPolicy.disabled().description) {
       this.#logger.warn({}, 'snapshots are disabled: the log grows for ever, on disk and in memory');
     }
+  }
+
+  /** The port that {@link driver} works on, to be looked at, and to be held to `hostConformance`. It is driven already: another `PaxosDriver` refuses it. */
+  get port(): PaxosHighWaterHost {
+    return this.#port;
   }
 
   /** The decided log, read-only; see `DecidedLog`. It can be read in any state. */

@@ -1,5 +1,5 @@
-import { afterAll, describe, test, vi } from 'vitest';
-import { NodeHighWaterHost } from '../../src/host/index.js';
+import { describe, expect, test } from 'vitest';
+import { PaxosDriver } from '../../src/driver/index.js';
 import {
   type HostCapabilities,
   type HostHarness,
@@ -13,26 +13,12 @@ const CAPABILITIES: HostCapabilities = { leadership: true, breakApply: true, reo
 const NODE = 1;
 const OTHERS = [2, 3];
 
-// A standalone host keeps its port to itself. It tells the port of each change, and so the port is found.
-const changed = vi.spyOn(NodeHighWaterHost.prototype, 'changed');
-afterAll(() => changed.mockRestore());
-
-/** The port of the standalone host that was started last. */
-function newestPort(nodeId: number): NodeHighWaterHost {
-  const port = changed.mock.contexts
-    .filter((context): context is NodeHighWaterHost => context instanceof NodeHighWaterHost)
-    .findLast(({ identity }) => identity.nodeId === nodeId);
-  if (port === undefined) throw new Error('no port has told a change');
-  return port;
-}
-
 async function portHarness(): Promise<HostHarness> {
-  changed.mockClear();
   const cluster = new HostCluster([NODE, ...OTHERS]);
   await cluster.start([NODE], { priority: 9 });
   await cluster.start(OTHERS);
   await cluster.leader(OTHERS);
-  let port = newestPort(NODE);
+  let { port } = cluster.host(NODE);
 
   const regain = async (): Promise<void> => {
     for (;;) {
@@ -68,7 +54,7 @@ async function portHarness(): Promise<HostHarness> {
       await cluster.close(NODE);
       await cluster.start([NODE], { priority: 9 });
       await regain();
-      port = newestPort(NODE);
+      ({ port } = cluster.host(NODE));
       return port;
     },
     dispose: () => cluster[Symbol.asyncDispose](),
@@ -78,4 +64,10 @@ async function portHarness(): Promise<HostHarness> {
 describe('port of a standalone host in a cluster of three: conformance', () => {
   const cases = hostConformance({ create: portHarness, capabilities: CAPABILITIES });
   for (const { name, run } of cases) test(name, run);
+
+  test('another driver over it, is refused', async () => {
+    await using cluster = new HostCluster([NODE]);
+    await cluster.start();
+    expect(() => new PaxosDriver({ host: cluster.host(NODE).port })).toThrow(/driven by another/);
+  });
 });
