@@ -121,7 +121,7 @@ export class KvNode implements AsyncDisposable {
         this.#foldEntry(item.entry);
         return;
       case 'stopSign':
-        this.highWater.foldStopSign(item.stopSign);
+        this.highWater.foldStopSign(item);
         return;
       case 'snapshot':
         this.store.restore(item.snapshot.value.kv);
@@ -133,7 +133,7 @@ export class KvNode implements AsyncDisposable {
 
   #foldEntry(entry: KvEntry): void {
     if ('highWater' in entry) {
-      this.highWater.fold(entry.highWater);
+      this.highWater.applyState.fold(entry.highWater);
       this.#folded.highWater += 1;
     } else {
       this.store.fold(entry.kv);
