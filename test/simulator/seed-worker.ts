@@ -33,6 +33,7 @@ export async function runSeed(
 // As a process of its own: one task after the other, until the parent lets go.
 if (process.send !== undefined && process.argv[1] === import.meta.filename) {
   process.on('message', (task: SeedTask) => {
-    void runSeed(task).then((result) => process.send?.(result));
+    // The parent may have gone meanwhile.
+    void runSeed(task).then((result) => process.connected && process.send?.(result));
   });
 }
