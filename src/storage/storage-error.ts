@@ -90,6 +90,17 @@ export class StorageCorruptError extends StorageError {
   }
 }
 
+/** What to do about the system's error codes that people meet. */
+const NEXT_STEPS: Readonly<Record<string, string>> = {
+  ENOSPC: 'no space is left. Make room, then start again',
+  EDQUOT: 'the quota is used up. Make room, then start again',
+  EROFS: 'the file system is read-only. Mount it so that it can be written to, then start again',
+  EACCES: 'this user may not do that. Give it the right to read and write there, then start again',
+  EPERM: 'this user may not do that. Give it the right to read and write there, then start again',
+  EMFILE: 'too many files are open. Raise the limit, then start again',
+  EIO: 'the disk has failed. Look into the logs of the system; start again only if the disk can be trusted',
+};
+
 /** A call to the file system failed, or did less than it was asked for. Never retried: the storage has stopped. */
 export class StorageIoError extends StorageError {
   override readonly name = 'StorageIoError';
@@ -102,7 +113,9 @@ export class StorageIoError extends StorageError {
 
   constructor(call: string, path: string, cause: unknown, detail?: string) {
     const errno = systemErrorCode(cause);
-    super('storage_io', `${call} ${path}: ${detail ?? errno ?? 'failed'}`, { cause });
+    const nextStep = errno === undefined ? undefined : NEXT_STEPS[errno];
+    const why = detail ?? errno ?? 'failed';
+    super('storage_io', `${call} ${path}: ${why}${nextStep === undefined ? '' : `: ${nextStep}`}`, { cause });
     this.call = call;
     this.path = path;
     this.errno = errno;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { StorageIoError } from '../../src/storage/index.js';
+import { inspectDataDirectory, StorageIoError } from '../../src/storage/index.js';
 import type { FileSystemCall, FileSystemFault } from '../../src/testing/memory-file-system.js';
 import { settleMicrotasks } from '../../src/testing/virtual-clock.js';
 import { fixedHistory } from './fixed-history.js';
@@ -187,4 +187,32 @@ describe('journal: a call that does less than it was asked for, goes on where it
       errno: 'EINTR',
     });
   });
+});
+
+// S13
+describe('journal: a directory that cannot be written to', () => {
+  test.each([
+    ['EROFS', /: the file system is read-only\. Mount it/],
+    ['EACCES', /: this user may not do that\. Give it the right/],
+    ['ENOSPC', /: no space is left\. Make room/],
+  ])(
+    '%s: opening says which call was refused on which file, and what to do; nothing has changed',
+    async (code, hint) => {
+      const machine = new TestMachine();
+      await machine.init();
+      await (await machine.open()).close();
+      const before = machine.fileSystem.names(dataDir);
+      const changing = new Set(['write', 'rename', 'link', 'unlink', 'mkdir']);
+      machine.fileSystem.onCall = ({ name, path }) =>
+        changing.has(name) || (name === 'open' && path.endsWith('.new'))
+          ? { kind: 'error', code }
+          : undefined;
+      const opening = machine.open();
+      await expect(opening).rejects.toMatchObject({ code: 'storage_io', errno: code });
+      await expect(opening).rejects.toThrow(hint);
+      await expect(opening).rejects.toThrow(`${dataDir}/lock`);
+      expect(machine.fileSystem.names(dataDir)).toEqual(before);
+      expect(await inspectDataDirectory(dataDir, machine)).toMatchObject({ acceptedIdx: 0 });
+    },
+  );
 });
