@@ -256,10 +256,7 @@ export class PaxosDriver implements ConsensusDriver {
     );
   }
 
-  /**
-   * Only proposals of this life answer waits: an earlier life has used the same numbers for other calls
-   *.
-   */
+  /** Only proposals of this life answer waits: an earlier life has used the same numbers for other calls. */
   #isOfThisLife(id: ProposalId): boolean {
     const { directoryId, incarnation } = this.#host.identity;
     return id.directoryId === directoryId && id.incarnation === incarnation;

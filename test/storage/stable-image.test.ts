@@ -55,6 +55,12 @@ const cases: [string, Write[], Partial<StableState<string, number>>][] = [
     [append(0, 'a', 'b', 'c'), compact(2)],
     { snapshot: snapshotAt(2), records: [entry('c')] },
   ],
+  // S04, S05
+  [
+    'sync above a compaction: cuts at syncIdx, which counts from the beginning of the log',
+    [append(0, 'a', 'b', 'c', 'd', 'e'), decided(2), compact(2), sync(3, ['x'], 3)],
+    { acceptedRound: round, snapshot: snapshotAt(2), records: [entry('c'), entry('x')], decidedIdx: 3 },
+  ],
   // S04
   [
     'append after the whole log was compacted: goes on counting',
