@@ -15,7 +15,7 @@ import {
   type HighWaterSnapshot,
 } from '../high-water/index.js';
 import type { PaxosNode } from '../node/index.js';
-import type { AppendResult, DecidedItem, StopSign } from '../omnipaxos/index.js';
+import type { AppendResult, DecidedItem, NodeId } from '../omnipaxos/index.js';
 import { emitGuarded } from '../runtime/index.js';
 
 /** A node that replicates nothing but high-water commands. */
@@ -34,8 +34,8 @@ export class NodeHighWaterHost implements PaxosHighWaterHost {
   readonly events = new EventEmitter<PaxosHighWaterHostEvents>();
   readonly #node: ProposingNode;
   readonly #onListenerError: (error: unknown) => void;
-  /** The stop sign folded last: its configuration is the one in force. */
-  #stopSign: StopSign | undefined;
+  /** The members of the configuration that what was folded leads into; undefined before the first stop sign or snapshot. */
+  #members: readonly NodeId[] | undefined;
   #failure: Error | undefined;
 
   constructor(
@@ -58,10 +58,11 @@ export class NodeHighWaterHost implements PaxosHighWaterHost {
         return;
       case 'stopSign':
         this.applyState.foldStopSign(item.stopSign);
-        this.#stopSign = item.stopSign;
+        this.#members = item.stopSign.nextConfig.nodes;
         return;
       case 'snapshot':
         this.applyState.restore(item.snapshot.value);
+        this.#members = item.snapshot.config.nodes;
         return;
       default:
         unreachable(item);
@@ -135,7 +136,7 @@ export class NodeHighWaterHost implements PaxosHighWaterHost {
   }
 
   #isRemoved(): boolean {
-    return this.#stopSign !== undefined && !this.#stopSign.nextConfig.nodes.includes(this.identity.nodeId);
+    return this.#members !== undefined && !this.#members.includes(this.identity.nodeId);
   }
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { toEpoch } from '../../src/consensus/index.js';
+import { EPOCH_ZERO, toEpoch } from '../../src/consensus/index.js';
 import { ApplyState, epochFromBallot, type HighWaterCommand } from '../../src/high-water/index.js';
 import { NodeHighWaterHost, type ProposingNode } from '../../src/host/index.js';
 import type { NodeLeadership } from '../../src/node/index.js';
@@ -85,6 +85,21 @@ describe('node port: proposing', () => {
     const { node, host } = setUp();
     node.result = { ok: false, reason: 'pendingReconfiguration' };
     host.fold({ kind: 'stopSign', idx: 0, stopSign });
+    expect(host.propose(command)).toMatchObject({ ok: false, reason });
+  });
+
+  // D09
+  test.each([
+    ['a member again by then', [1, 4], 'transient'],
+    ['removed by one that it covers', [2, 3], 'permanent'],
+  ])('a snapshot from beyond later stop signs is folded, this node is %s', (_, members, reason) => {
+    const { node, host } = setUp();
+    const before = members.includes(1) ? stopSignTo(2, 3) : stopSignTo(1, 2);
+    host.fold({ kind: 'stopSign', idx: 0, stopSign: before });
+    const config = { ...stopSignTo(...members).nextConfig, configId: 3 };
+    const value = { value: 0, epoch: EPOCH_ZERO, ledger: [] };
+    host.fold({ kind: 'snapshot', snapshot: { value, compactedIdx: 5, config } });
+    node.result = { ok: false, reason: 'pendingReconfiguration' };
     expect(host.propose(command)).toMatchObject({ ok: false, reason });
   });
 });

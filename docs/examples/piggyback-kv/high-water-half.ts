@@ -6,7 +6,7 @@ import {
   NodeHighWaterHost,
   type PaxosNode,
 } from '../../../src/index.js';
-import type { DecidedItem } from '../../../src/omnipaxos/index.js';
+import type { DecidedItem, Snapshot } from '../../../src/omnipaxos/index.js';
 import type { KvEntry, KvSnapshot } from './kv-log.js';
 
 /** The half of the service's state that the oracle works on, and the port of the Paxos driver on the service's own node. */
@@ -38,8 +38,9 @@ export class HighWaterHalf extends NodeHighWaterHost {
     return this.#hasBegun ? this.applyState.snapshot() : undefined;
   }
 
-  restore(snapshot: HighWaterSnapshot | undefined): void {
-    if (snapshot !== undefined) this.applyState.restore(snapshot);
+  restore({ value, ...rest }: Snapshot<KvSnapshot>): void {
+    const half = value.highWater;
+    if (half !== undefined) this.fold({ kind: 'snapshot', snapshot: { ...rest, value: half } });
   }
 
   get #hasBegun(): boolean {

@@ -125,7 +125,7 @@ export class KvNode implements AsyncDisposable {
         return;
       case 'snapshot':
         this.store.restore(item.snapshot.value.kv);
-        this.highWater.restore(item.snapshot.value.highWater);
+        this.highWater.restore(item.snapshot);
         this.#folded.snapshots += 1;
         return;
     }

@@ -301,4 +301,13 @@ export const serviceBugs: readonly SeededBug[] = [
     replace: 'return BigInt(physicalMs * 2 ** LOGICAL_BITS + logical);',
     foundBy: { test: 'oracle/timestamp.test.ts' },
   },
+  {
+    name: 'removal-remembered-over-a-snapshot',
+    hazards: ['D09'],
+    effect: 'a node that was removed once is refused for good, though a snapshot has made it a member again',
+    file: 'host/node-high-water-host.ts',
+    find: '        this.#members = item.snapshot.config.nodes;\n',
+    replace: '',
+    foundBy: { test: 'host/node-high-water-host.test.ts' },
+  },
 ];
