@@ -25,6 +25,35 @@ describe('init: what it makes', () => {
     expect((await machine.open()).identity.incarnation).toBe(1);
   });
 
+  // S12
+  test('is durable also in a directory that somebody has made and not synced', async () => {
+    const machine = new TestMachine();
+    await machine.fileSystem.mkdir(dataDir);
+    await machine.init();
+    machine.crash();
+    expect((await machine.open()).identity.incarnation).toBe(1);
+  });
+
+  test.each(['EACCES', 'EROFS'])(
+    'a directory whose parent cannot be synced (%s): made in it all the same',
+    async (code) => {
+      const machine = new TestMachine();
+      await machine.fileSystem.mkdir(dataDir);
+      machine.fileSystem.onCall = ({ name, path }) =>
+        name === 'syncDirectory' && path === '/' ? { kind: 'error', code } : undefined;
+      await machine.init();
+      expect((await machine.open()).identity.incarnation).toBe(1);
+    },
+  );
+
+  test('a directory whose parent fails to be synced (EIO): refused', async () => {
+    const machine = new TestMachine();
+    await machine.fileSystem.mkdir(dataDir);
+    machine.fileSystem.onCall = ({ name, path }) =>
+      name === 'syncDirectory' && path === '/' ? { kind: 'error', code: 'EIO' } : undefined;
+    await expect(machine.init()).rejects.toMatchObject({ code: 'storage_io', path: '/', errno: 'EIO' });
+  });
+
   test('each directory has an id of its own', async () => {
     const machines = [new TestMachine(), new TestMachine()];
     const ids = new Set<string>();
