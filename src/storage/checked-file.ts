@@ -21,6 +21,7 @@ export async function checkedCall<T>(name: string, path: string, call: () => Pro
 export class CheckedFile {
   readonly #file: OpenFile;
   #path: string;
+  #isClosed = false;
 
   private constructor(path: string, file: OpenFile) {
     this.#path = path;
@@ -71,8 +72,11 @@ export class CheckedFile {
     return checkedCall('fsync', this.#path, () => this.#file.sync());
   }
 
-  close(): Promise<void> {
-    return checkedCall('close', this.#path, () => this.#file.close());
+  /** Whether or not the first call fails, the descriptor is free after it, and may soon be another file's: further calls do nothing. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    await checkedCall('close', this.#path, () => this.#file.close());
   }
 
   async #uninterrupted(name: string, call: () => Promise<number>): Promise<number> {

@@ -6,7 +6,7 @@ import { fixedHistory } from './fixed-history.js';
 import { dataDir, TestMachine } from './journal-harness.js';
 import { statesAfter } from './naive-storage.js';
 import { callsShownBy } from './recovered-state.js';
-import { config, promise } from './storage-fixtures.js';
+import { append, config, promise } from './storage-fixtures.js';
 
 const states = statesAfter(config, fixedHistory);
 
@@ -134,6 +134,26 @@ describe('journal: a call that fails, stops it, and is told', () => {
     await journal.close();
     expect(machine.fileSystem.names(dataDir)).not.toContain('lock');
   });
+});
+
+test('journal: a call that fails in a rotation, no descriptor is closed twice', async () => {
+  for (const name of ['close', 'readdir', 'unlink']) {
+    const machine = new TestMachine();
+    await machine.init();
+    const journal = await machine.open();
+    const closed: string[] = [];
+    machine.fileSystem.onCall = (call) => {
+      if (!call.path.includes('journal-') && call.name !== 'readdir') return undefined;
+      // Each segment is opened once, under its `.new` name.
+      if (call.name === 'close') closed.push(call.path);
+      return call.name === name ? { kind: 'error', code: 'EIO' } : undefined;
+    };
+    const rotating = journal.persist([append(0, 'x'.repeat(5_000))], true);
+    await expect(rotating).rejects.toMatchObject({ call: name, errno: 'EIO' });
+    await journal.close();
+    expect(closed, name).toHaveLength(2);
+    expect(new Set(closed).size, name).toBe(2);
+  }
 });
 
 // S01
