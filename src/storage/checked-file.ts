@@ -92,6 +92,15 @@ export class CheckedFile {
   }
 }
 
+/** Removes a name, unless somebody else has done so. */
+export async function unlinkIfThere(fileSystem: FileSystem, path: string): Promise<void> {
+  try {
+    await checkedCall('unlink', path, () => fileSystem.unlink(path));
+  } catch (error) {
+    if (!(error instanceof StorageIoError && error.errno === 'ENOENT')) throw error;
+  }
+}
+
 /** All of a file, which must have at most `maxBytes`. */
 export async function readFile(fileSystem: FileSystem, path: string, maxBytes: number): Promise<Uint8Array> {
   const { size } = await checkedCall('stat', path, () => fileSystem.stat(path));

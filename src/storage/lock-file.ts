@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Random } from '../runtime/index.js';
-import { checkedCall, readFile, writeNewFile } from './checked-file.js';
+import { checkedCall, readFile, unlinkIfThere, writeNewFile } from './checked-file.js';
 import { UNFINISHED_SUFFIX } from './directory-layout.js';
 import type { FileSystem } from './file-system.js';
 import type { ProcessIdentity, ProcessInfo } from './process-info.js';
@@ -68,7 +68,7 @@ async function acquire(path: string, seams: LockSeams, depth: number): Promise<H
       await replaceStale(path, stale, temporary, seams, depth);
     }
   } finally {
-    await removeIfThere(temporary, fileSystem);
+    await unlinkIfThere(fileSystem, temporary);
   }
   return { release: () => release(path, mine, fileSystem) };
 }
@@ -96,7 +96,7 @@ async function replaceStale(
 
 async function release(path: string, mine: Holder, fileSystem: FileSystem): Promise<void> {
   const holder = await readHolder(path, fileSystem);
-  if (holder?.token === mine.token) await removeIfThere(path, fileSystem);
+  if (holder?.token === mine.token) await unlinkIfThere(fileSystem, path);
 }
 
 /** Whether the link was made; false if the name is taken. */
@@ -121,14 +121,6 @@ async function readHolder(path: string, fileSystem: FileSystem): Promise<Holder 
     if (error instanceof SyntaxError) return undefined;
     if (error instanceof StorageIoError && error.errno === 'ENOENT') return undefined;
     throw error;
-  }
-}
-
-async function removeIfThere(path: string, fileSystem: FileSystem): Promise<void> {
-  try {
-    await checkedCall('unlink', path, () => fileSystem.unlink(path));
-  } catch (error) {
-    if (!(error instanceof StorageIoError && error.errno === 'ENOENT')) throw error;
   }
 }
 

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Codecs } from '../codec/index.js';
-import { checkedCall } from './checked-file.js';
+import { checkedCall, unlinkIfThere } from './checked-file.js';
 import { isUnfinished, lockPath, segmentGeneration } from './directory-layout.js';
 import type { FileSystem } from './file-system.js';
 import { Journal } from './journal.js';
@@ -131,8 +131,6 @@ async function removeNames(
   isToGo: (name: string) => boolean,
 ): Promise<void> {
   const names = await checkedCall('readdir', dataDir, () => fileSystem.readdir(dataDir));
-  for (const name of names.filter(isToGo)) {
-    const path = join(dataDir, name);
-    await checkedCall('unlink', path, () => fileSystem.unlink(path));
-  }
+  // Another process that tries to take the lock removes its own file by itself.
+  for (const name of names.filter(isToGo)) await unlinkIfThere(fileSystem, join(dataDir, name));
 }

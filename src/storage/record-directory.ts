@@ -2,7 +2,7 @@ import { join, resolve } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { ByteReader, ByteWriter, MalformedError } from '../codec/index.js';
 import { parseInput } from '../errors/index.js';
-import { checkedCall, readFile, writeNewFile } from './checked-file.js';
+import { checkedCall, readFile, unlinkIfThere, writeNewFile } from './checked-file.js';
 import { isLockName, isUnfinished, lockPath, ownNames, UNFINISHED_SUFFIX } from './directory-layout.js';
 import type { FileSystem } from './file-system.js';
 import { checkFormatVersion, FORMAT_VERSION } from './format-version.js';
@@ -194,16 +194,8 @@ async function refuseUnlessEmpty(dataDir: string, kind: RecordKind, fileSystem: 
 async function removeUnfinished(dataDir: string, kind: RecordKind, fileSystem: FileSystem): Promise<void> {
   for (const name of await checkedCall('readdir', dataDir, () => fileSystem.readdir(dataDir))) {
     if (!isUnfinishedRecord(name, kind) && !isUnfinished(name)) continue;
-    await unlinkIfThere(join(dataDir, name), fileSystem);
-  }
-}
-
-/** Another process that tries to take the lock removes its own file by itself. */
-async function unlinkIfThere(path: string, fileSystem: FileSystem): Promise<void> {
-  try {
-    await checkedCall('unlink', path, () => fileSystem.unlink(path));
-  } catch (error) {
-    if (!(error instanceof StorageIoError && error.errno === 'ENOENT')) throw error;
+    // Another process that tries to take the lock removes its own file by itself.
+    await unlinkIfThere(fileSystem, join(dataDir, name));
   }
 }
 

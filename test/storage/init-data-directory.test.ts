@@ -123,6 +123,33 @@ describe('init: refuses', () => {
   });
 });
 
+// S11
+test('open: another process that tries at the same time, is refused and disturbs nothing', async () => {
+  for (let turns = 0; turns < 80; turns++) {
+    const machine = new TestMachine();
+    await machine.init();
+    const { fileSystem } = machine;
+    const opening = (pid: number) =>
+      openJournal({
+        dataDir,
+        ...codecs,
+        fileSystem,
+        random: { nextFloat: () => 0.5, nextId: () => `${pid}`.padStart(16, '0') },
+        processInfo: {
+          self: () => Promise.resolve({ pid, startTime: `${pid}`, machineBootId: 'boot' }),
+          isGone: () => Promise.resolve(false),
+        },
+      }).then(
+        () => 'open',
+        (error: Error) => ('code' in error && error.code === 'storage_locked' ? 'locked' : String(error)),
+      );
+    const first = opening(1);
+    for (let turn = 0; turn < turns; turn++) await undefined;
+    const outcomes = await Promise.all([first, opening(2)]);
+    expect(outcomes.sort(), `${turns} turns later`).toEqual(['locked', 'open']);
+  }
+});
+
 // S12
 describe('init: cut short at any call', () => {
   test('the directory is whole, or is known as unfinished and a second init completes it', async () => {
