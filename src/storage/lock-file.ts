@@ -67,8 +67,12 @@ async function acquire(path: string, seams: LockSeams, depth: number): Promise<H
       }
       await replaceStale(path, stale, temporary, seams, depth);
     }
-  } finally {
     await unlinkIfThere(fileSystem, temporary);
+  } catch (error) {
+    // It may be ours by now, and this process runs: nobody else could ever take it. The first failure is the one to tell.
+    await release(path, mine, fileSystem).catch(() => {});
+    await unlinkIfThere(fileSystem, temporary).catch(() => {});
+    throw error;
   }
   return { release: () => release(path, mine, fileSystem) };
 }

@@ -114,6 +114,29 @@ describe('lock: several processes at once', () => {
     }
   });
 
+  test.each([false, true])(
+    'a call that fails while it is taken (a stale one is there: %s): nothing of it is left',
+    async (hasStale) => {
+      const stale = { pid: 1, startTime: '1', machineBootId: 'boot', token: 'stale' };
+      for (let failing = 0; ; failing++) {
+        const fileSystem = new MemoryFileSystem();
+        if (hasStale) fileSystem.put(path, Buffer.from(JSON.stringify(stale)));
+        const seams = { fileSystem, random: countingRandom(), processInfo: processInfo(2, new Set([2])) };
+        let failed = '';
+        fileSystem.onCall = ({ index, name, path: at }) => {
+          if (index !== failing) return undefined;
+          failed = `${name} ${at}`;
+          return { kind: 'error', code: 'EIO' };
+        };
+        const outcome = await acquireLock(path, seams).catch((error: unknown) => error);
+        if (failed === '') break;
+        expect(outcome, failed).toMatchObject({ code: 'storage_io', errno: 'EIO' });
+        // The same process may try again.
+        await (await acquireLock(path, seams)).release();
+      }
+    },
+  );
+
   test('released, it is free; a lock that somebody else holds by now is left alone', async () => {
     const fileSystem = new MemoryFileSystem();
     const seams = { fileSystem, random: countingRandom() };
