@@ -5,6 +5,9 @@ import type { FileStatus, FileSystem, OpenFile, OpenMode } from './file-system.j
 const FILE_PERMISSIONS = 0o600;
 const DIRECTORY_PERMISSIONS = 0o700;
 
+/** The most that one read or write is asked for: Node takes the length as a signed number of 32 bits. The caller goes on where it stopped. */
+const TRANSFER_BYTES_MAX = 2 ** 30;
+
 const OPEN_FLAGS: Readonly<Record<OpenMode, string>> = { read: 'r', create: 'wx+' };
 
 /**
@@ -28,13 +31,17 @@ export const nodeFileSystem: FileSystem = {
 function openFile(descriptor: number): OpenFile {
   return {
     write: (bytes, position) =>
-      call<number>((done) => fs.write(descriptor, bytes, 0, bytes.length, position, done)),
+      call<number>((done) => fs.write(descriptor, bytes, 0, transferBytes(bytes), position, done)),
     read: (into, position) =>
-      call<number>((done) => fs.read(descriptor, into, 0, into.length, position, done)),
+      call<number>((done) => fs.read(descriptor, into, 0, transferBytes(into), position, done)),
     datasync: () => call((done) => fs.fdatasync(descriptor, done)),
     sync: () => call((done) => fs.fsync(descriptor, done)),
     close: () => call((done) => fs.close(descriptor, done)),
   };
+}
+
+function transferBytes(bytes: Uint8Array): number {
+  return Math.min(bytes.length, TRANSFER_BYTES_MAX);
 }
 
 function fileStatus(stats: fs.Stats): FileStatus {

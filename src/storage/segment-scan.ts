@@ -75,12 +75,29 @@ function claimedDurable(records: readonly JournalRecord[]): number {
 function claimedBehind(bytes: Uint8Array, place: SegmentPlace, parser: RecordParser, from: number): number {
   const pattern = Buffer.alloc(8);
   pattern.writeBigUInt64BE(BigInt(place.generation));
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const offset = 8;
   let highest = 0;
-  for (let at = buffer.indexOf(pattern, from + offset); at >= 0; at = buffer.indexOf(pattern, at + 1)) {
+  for (const at of placesOf(pattern, bytes, from + offset)) {
     const record = parser.parse(at - offset);
     if (record !== undefined) highest = Math.max(highest, record.durableThrough);
   }
   return highest;
+}
+
+/** How much is searched at a time: Node searches no buffer beyond 2^31 - 1, and begins again at that byte when it is asked to. */
+const WINDOW_BYTES = 2 ** 30;
+
+/** Where in `bytes` the pattern begins, from `from` on, ascending. */
+export function* placesOf(
+  pattern: Uint8Array,
+  bytes: Uint8Array,
+  from: number,
+  windowBytes = WINDOW_BYTES,
+): Generator<number, void> {
+  for (let start = from; start < bytes.length; start += windowBytes) {
+    // Those that begin in this window, the last of which may end in the next.
+    const length = Math.min(bytes.length - start, windowBytes + pattern.length - 1);
+    const window = Buffer.from(bytes.buffer, bytes.byteOffset + start, length);
+    for (let at = window.indexOf(pattern); at >= 0; at = window.indexOf(pattern, at + 1)) yield start + at;
+  }
 }

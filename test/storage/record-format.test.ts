@@ -10,7 +10,7 @@ import {
   writeRecords,
 } from '../../src/storage/record-format.js';
 import { SEGMENT_HEADER_BYTES, type SegmentHeader } from '../../src/storage/segment-header.js';
-import { scanSegment } from '../../src/storage/segment-scan.js';
+import { placesOf, scanSegment } from '../../src/storage/segment-scan.js';
 
 const header: SegmentHeader = {
   directoryId: '00000000000000aa',
@@ -136,6 +136,24 @@ describe('segment scan: whole batches', () => {
   });
 });
 
+test('segment scan: a pattern is found wherever it begins, also across the windows that are searched', () => {
+  const bit = fc.nat({ max: 1 });
+  fc.assert(
+    fc.property(
+      fc.uint8Array({ max: 1, maxLength: 60 }),
+      fc.tuple(bit, bit, bit),
+      fc.nat({ max: 70 }),
+      fc.integer({ min: 1, max: 20 }),
+      (bytes, pattern, from, windowBytes) => {
+        const expected = [...bytes.keys()].filter(
+          (at) => at >= from && pattern.every((byte, i) => bytes[at + i] === byte),
+        );
+        expect([...placesOf(Uint8Array.from(pattern), bytes, from, windowBytes)]).toEqual(expected);
+      },
+    ),
+  );
+});
+
 // S09
 describe('segment scan: something bad before something good', () => {
   test.each([
@@ -155,6 +173,13 @@ describe('segment scan: something bad before something good', () => {
     if (isDamage)
       expect(() => builder.scan()).toThrow(expect.objectContaining({ record: 101, file: 'segment' }));
     else expect(builder.scan()).toMatchObject({ nextRecord: 101, torn: true });
+  });
+
+  test('a batch without its close, in front of one that claims it: damage', () => {
+    const builder = state()
+      .batch([contents(4)], { closes: false })
+      .batch([contents(5)], { closes: false, durableThrough: 101 });
+    expect(() => builder.scan()).toThrow(StorageCorruptError);
   });
 
   test('a claim of another generation, or that was moved, claims nothing', () => {
