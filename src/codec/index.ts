@@ -21,6 +21,7 @@ export {
   decodeStableWrite,
   encodeStableWrite,
   readStableWrite,
+  writeAppendWithin,
   writeStableWrite,
 } from './stable-write-codec.js';
 export { bytesCodec, type Codecs, readValue, type ValueCodec, writeValue } from './value-codec.js';

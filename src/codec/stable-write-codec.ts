@@ -1,5 +1,5 @@
 import { InvalidInputError, unreachable } from '../errors/index.js';
-import type { StableWrite } from '../omnipaxos/index.js';
+import type { LogRecord, StableWrite } from '../omnipaxos/index.js';
 import { readBallot, writeBallot } from './ballot-codec.js';
 import { ByteReader } from './byte-reader.js';
 import { ByteWriter } from './byte-writer.js';
@@ -8,12 +8,13 @@ import {
   readLogRecords,
   readLogSync,
   readSnapshot,
+  writeLogRecord,
   writeLogRecords,
   writeLogSync,
   writeSnapshot,
 } from './log-codec.js';
 import { MalformedError } from './malformed-error.js';
-import type { Codecs } from './value-codec.js';
+import type { Codecs, ValueCodec } from './value-codec.js';
 
 /** The byte that stands for each kind of write. A number is never used again for another kind. */
 const PROMISE = 1;
@@ -90,6 +91,31 @@ export function writeStableWrite<E, S>(
     default:
       unreachable(write);
   }
+}
+
+/**
+ * The `append` of the first of these records (there must be one), and of as many more as begin within the next `bytesMax` bytes.
+ * @returns how many they are.
+ */
+export function writeAppendWithin<E>(
+  writer: ByteWriter,
+  fromIdx: number,
+  records: readonly LogRecord<E>[],
+  entryCodec: ValueCodec<E>,
+  bytesMax: number,
+): number {
+  writer.u8(APPEND);
+  writer.u64(fromIdx, 'fromIdx');
+  const countAt = writer.length;
+  writer.u32(0);
+  let count = 0;
+  for (const record of records) {
+    if (count > 0 && writer.length - countAt > bytesMax) break;
+    writeLogRecord(writer, record, entryCodec);
+    count++;
+  }
+  writer.patchU32(countAt, count);
+  return count;
 }
 
 /** As {@link decodeStableWrite}, leaving what follows the write. */

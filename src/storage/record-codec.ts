@@ -8,6 +8,7 @@ import {
   readNodeId,
   readOptionalSnapshot,
   readStableWrite,
+  writeAppendWithin,
   writeBallot,
   writeClusterConfig,
   writeNodeId,
@@ -21,8 +22,12 @@ import { StableImage } from './stable-image.js';
 import type { PeerIdentity } from './storage.js';
 import { StorageImage, type StorageOperation } from './storage-operation.js';
 
-/** How many log records, at most, one record of a segment's opening state holds: it bounds what is encoded in one turn. */
+/**
+ * How many log records, at most, one record of a segment's opening state holds, and within how many bytes they begin: it bounds what is encoded in one turn, and
+ * keeps the record far below {@link RECORD_PAYLOAD_BYTES_MAX}, however large the log.
+ */
 const STATE_RECORDS_PER_CHUNK = 1_024;
+const STATE_BYTES_PER_CHUNK = 1024 * 1024;
 
 /** The fewest bytes that a stable write takes: its kind and, at the least, a u64. */
 const STABLE_WRITE_BYTES_MIN = 9;
@@ -84,10 +89,12 @@ export function* encodeState<E, S>(
   writer.boolean(image.refusedReason !== undefined);
   if (image.refusedReason !== undefined) writer.string(image.refusedReason);
   yield { type: 'state', payload: writer.finish() };
-  for (let at = 0; at < records.length; at += STATE_RECORDS_PER_CHUNK) {
-    const chunk: LogRecord<E>[] = records.slice(at, at + STATE_RECORDS_PER_CHUNK);
-    const write: StableWrite<E, S> = { kind: 'append', fromIdx: compactedIdx + at, records: chunk };
-    yield encodeOperation({ kind: 'writes', writes: [write] }, codecs);
+  for (let at = 0; at < records.length; ) {
+    const next: LogRecord<E>[] = records.slice(at, at + STATE_RECORDS_PER_CHUNK);
+    const chunk = new ByteWriter();
+    chunk.u32(1);
+    at += writeAppendWithin(chunk, compactedIdx + at, next, codecs.entry, STATE_BYTES_PER_CHUNK);
+    yield { type: 'writes', payload: chunk.finish() };
   }
 }
 
