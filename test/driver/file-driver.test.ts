@@ -302,6 +302,13 @@ describe('file driver: advances', () => {
       if (name === 'rename' || name === 'unlink') order.push(`${name} ${path}`);
       return undefined;
     };
+    // A slow disk: the lock could be given up many times over before the name is in place.
+    const { fileSystem } = machine;
+    const rename = fileSystem.rename.bind(fileSystem);
+    fileSystem.rename = async (oldPath, newPath) => {
+      for (let turn = 0; turn < 100; turn++) await undefined;
+      await rename(oldPath, newPath);
+    };
     const waiting = watch(driver.persistHighWater(10, epoch));
     await driver.close();
     expect(waiting.outcome).toBe('closed');

@@ -346,6 +346,16 @@ test('journal: close, carries out what was asked for and makes lazy writes durab
   expect((await machine.open()).load()).toMatchObject({ decidedIdx: 1, records: [entry('a')] });
 });
 
+test('journal: close, leaves nothing that is not durable: the seal is, too', async () => {
+  for (const needsSync of [true, false]) {
+    const { machine, journal } = await openedMachine();
+    await journal.persist([append(0, 'a')], needsSync);
+    await journal.close();
+    const unsynced = machine.fileSystem.unsynced.filter(({ kind }) => kind === 'write');
+    expect(unsynced).toEqual([]);
+  }
+});
+
 test('journal: stale records behind a cut tail, are never taken for later ones', async () => {
   const { machine, journal } = await openedMachine();
   await journal.persist([append(0, 'a')], true);
