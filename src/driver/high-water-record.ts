@@ -12,7 +12,8 @@ export interface HighWaterRecord {
 export const HIGH_WATER_RECORD: RecordKind = {
   name: 'high-water',
   magic: 'TSOHIGHW',
-  ifMissing: 'Make the directory with initFileDriver',
+  ifMissing:
+    'Make the directory with initFileDriver; if there was one here, its highWaterMs above every timestamp granted so far',
   ifDamaged:
     'Keep it for inspection, and make another directory with initFileDriver, its highWaterMs above every timestamp granted so far',
 };
