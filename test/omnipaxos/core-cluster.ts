@@ -205,7 +205,8 @@ export class CoreCluster {
     node.core.takeOutput();
   }
 
-  restart(pid: NodeId): void {
+  /** @param tellsLinks whether everybody is told that the links to this node are new. */
+  restart(pid: NodeId, tellsLinks = true): void {
     const node = this.node(pid);
     node.incarnation += 1;
     node.core = new OmniPaxos<string, string>(
@@ -215,7 +216,7 @@ export class CoreCluster {
     node.up = true;
     node.held = [];
     for (const other of this.nodes.keys()) {
-      if (other === pid || !this.node(other).up) continue;
+      if (!tellsLinks || other === pid || !this.node(other).up) continue;
       node.core.reconnected(other);
       this.core(other).reconnected(pid);
     }

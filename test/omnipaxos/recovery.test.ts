@@ -326,6 +326,25 @@ describe.each(FOLLOWER_CRASHES)('a follower crashes: $name', ({ make, phase, ent
   });
 });
 
+// P20
+test.each(FOLLOWER_CRASHES.filter(({ recovered }) => recovered.phase === 'recover'))(
+  'a follower restarts, and nobody is told of new links: it asks by itself. It crashed: $name',
+  ({ make, entries }) => {
+    const cluster = make();
+    cluster.crash(CRASHED);
+    cluster.filter = () => true;
+    cluster.heal();
+    cluster.node(CRASHED).slowDisk = false;
+    cluster.core(THIRD).reconnected(OTHER);
+    cluster.settle();
+    const ballot = cluster.core(OTHER).status().promise;
+    cluster.restart(CRASHED, false);
+    cluster.settle();
+    expect(cluster.core(CRASHED).leadership()).toEqual({ role: 'follower', ballot });
+    expectAll(cluster, entries);
+  },
+);
+
 /** Where CRASHED leads, or is about to. */
 interface LeaderCrash {
   readonly name: string;
@@ -615,6 +634,20 @@ describe.each(LEADER_CRASHES)('a leader crashes: $name', ({ make, phase, without
     if (cluster.core(CRASHED).config.configId === 1)
       expect(cluster.core(CRASHED).status().promise.n).toBeGreaterThan(Math.max(...told.map(({ n }) => n)));
     goesOn(cluster, CRASHED, withIt);
+  });
+
+  test.each([
+    [OTHER, THIRD],
+    [THIRD, OTHER],
+  ])('node %i leads, then node %i, before it is back', (first, second) => {
+    const cluster = crashed();
+    for (const leader of [first, second]) {
+      cluster.core(leader).tryBecomeLeader();
+      cluster.settle();
+    }
+    cluster.restart(CRASHED);
+    cluster.settle();
+    goesOn(cluster, second, withoutIt);
   });
 
   test('nobody takes over by hand: the election brings the log of whoever it elects', () => {
