@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { inspectDataDirectory } from '../../src/storage/index.js';
 import { settleMicrotasks } from '../../src/testing/virtual-clock.js';
 import { withEntryCodec } from '../codec/test-codecs.js';
 import { dataDir, openedMachine, peerAddresses, TestMachine } from './journal-harness.js';
@@ -344,6 +345,27 @@ test('journal: close, carries out what was asked for and makes lazy writes durab
   await persisted;
   machine.crash();
   expect((await machine.open()).load()).toMatchObject({ decidedIdx: 1, records: [entry('a')] });
+});
+
+test('journal: a segment that is filled to its end, keeps its size: there is room for the seal, or a new one is begun', async () => {
+  const freeBytes = async (): Promise<number> => {
+    const { machine, journal } = await openedMachine();
+    await journal.persist([append(0, '')], true);
+    const { usedBytes, bytes } = (await inspectDataDirectory(dataDir, machine)).segment;
+    await journal.close();
+    return bytes - usedBytes;
+  };
+  const free = await freeBytes();
+  // From one that leaves room for a seal and more to one that does not fit itself.
+  for (let length = free - 120; length <= free + 60; length++) {
+    const { machine, journal } = await openedMachine();
+    await journal.persist([append(0, 'x'.repeat(length))], true);
+    await settleMicrotasks();
+    await journal.close();
+    expect((await machine.open()).load().records, `${length} of ${free}`).toEqual([
+      entry('x'.repeat(length)),
+    ]);
+  }
 });
 
 test('journal: close, leaves nothing that is not durable: the seal is, too', async () => {
