@@ -203,6 +203,41 @@ describe('file driver: its directory', () => {
   });
 });
 
+// S13
+describe('file driver: opening on a failing disk', () => {
+  test.each(['EIO', 'ENOSPC'])(
+    '%s in each call in turn: told by call and file, or harmless; nothing is lost',
+    async (code) => {
+      for (let skip = 0; ; skip++) {
+        const { machine, driver } = await openedFileDriver();
+        const epoch = await epochOf(driver);
+        await driver.persistHighWater(77, epoch);
+        await driver.close();
+        machine.restart();
+        let calls = 0;
+        let failed: string | undefined;
+        machine.fileSystem.onCall = ({ name, path }) => {
+          if (calls++ !== skip) return undefined;
+          failed = `${name} ${path}`;
+          return { kind: 'error', code };
+        };
+        const opened = await machine.open().catch((error: unknown) => error);
+        machine.fileSystem.onCall = undefined;
+        if (failed === undefined) {
+          expect(skip).toBeGreaterThan(8);
+          return;
+        }
+        if (opened instanceof FileDriver) await opened.close();
+        else expect(opened, failed).toMatchObject({ code: 'storage_io', errno: code });
+        machine.restart();
+        await using again = await machine.open();
+        expect(await again.loadHighWater(), failed).toBe(77);
+        expect((await epochOf(again)) > epoch, failed).toBe(true);
+      }
+    },
+  );
+});
+
 describe('file driver: leadership', () => {
   test('each opening is a new leadership, also if nothing was written in the one before', async () => {
     const { machine, driver } = await openedFileDriver();

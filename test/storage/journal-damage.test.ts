@@ -1,7 +1,8 @@
 import { crc32 } from 'node:zlib';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { StableState } from '../../src/omnipaxos/index.js';
-import { StorageCorruptError, StorageError } from '../../src/storage/index.js';
+import { SeededRandom } from '../../src/runtime/index.js';
+import { Journal, StorageCorruptError, StorageError } from '../../src/storage/index.js';
 import { RECORD_HEADER_BYTES } from '../../src/storage/record-format.js';
 import { SEGMENT_HEADER_BYTES } from '../../src/storage/segment-header.js';
 import type { MemoryFileSystem } from '../../src/testing/memory-file-system.js';
@@ -182,6 +183,59 @@ describe('damage: records in the wrong place', () => {
       expect(await outcome(withFile(segmentFile, changed))).toBeInstanceOf(StorageCorruptError);
     }
   });
+});
+
+// S09, S15
+describe('damage: one byte of a sealed directory of more than 8 KiB, at places drawn', () => {
+  test.each([0x01, 0x80, 0xff])(
+    'changed by %i, refused by name or nothing is lost; a refused opening leaves the disk as it was',
+    async (flip) => {
+      const seed = 20_261_123 + flip;
+      const random = new SeededRandom(seed);
+      const machine = new TestMachine();
+      await machine.init();
+      const options = { segmentBytes: 1 << 20 };
+      const journal = await machine.open(options);
+      for (let idx = 0; idx < 600; idx++) {
+        await journal.persist([append(idx, random.nextId().repeat(1 + random.below(8)))], true);
+        if (idx % 50 === 0) await settleMicrotasks();
+      }
+      await journal.close();
+      machine.restart();
+      const path = machine.segmentFile();
+      const bytes = machine.fileSystem.contents(path);
+      const whole = await recoverFrom(machine.fileSystem);
+      const ends = recordBoundaries(bytes);
+      const lastSealAt = ends.at(-2) ?? 0;
+      expect(lastSealAt).toBeGreaterThan(32 * 1_024);
+      for (let sample = 0; sample < 150; sample++) {
+        const at = random.below(ends.at(-1) ?? 0);
+        const changed = bytes.slice();
+        changed[at] = (changed[at] ?? 0) ^ flip;
+        const copy = machine.clone();
+        copy.fileSystem.put(path, changed);
+        const before = diskOf(copy.fileSystem);
+        const opened = await copy.open(options).catch((error: unknown) => error);
+        const where = `byte ${at}, seed ${seed}`;
+        if (opened instanceof StorageCorruptError) {
+          expect(opened, where).toMatchObject({ code: 'storage_corrupt', file: path });
+          expect(diskOf(copy.fileSystem), where).toEqual(before);
+        } else {
+          expect(opened, where).toBeInstanceOf(Journal);
+          if (opened instanceof Journal) {
+            expect(opened.load().records, where).toEqual(whole.records);
+            await opened.close();
+          }
+        }
+        expect(opened instanceof StorageCorruptError, where).toBe(at < lastSealAt);
+      }
+    },
+  );
+
+  /** Every file by its checksum. */
+  function diskOf(fileSystem: MemoryFileSystem): [string, number][] {
+    return fileSystem.names(dataDir).map((name) => [name, crc32(fileSystem.contents(`${dataDir}/${name}`))]);
+  }
 });
 
 describe('damage: whole files', () => {
