@@ -46,14 +46,13 @@ export class Heartbeats<E, S> {
   }
 
   /**
-   * Whether a message is of the present life of its sender, and meant for the present one here. One for an earlier life here may be dropped: its
-   * sender learns of this life by this node's own requests.
+   * Whether a message is of the present life of its sender, and meant for the present one here. The sender's life is learned from one that is meant for an
+   * earlier life too: two nodes that each remember an earlier life of the other would never hear each other again otherwise.
    */
   #isOfThisLife(from: NodeId, sender: number, receiver: number): boolean {
-    if (receiver !== 0 && receiver !== this.#state.incarnation) return false;
     const known = this.#incarnations.get(from) ?? 0;
     if (sender < known) return false;
     this.#incarnations.set(from, sender);
-    return true;
+    return receiver === 0 || receiver === this.#state.incarnation;
   }
 }

@@ -257,6 +257,28 @@ describe('election', () => {
     expect(cluster.queued('heartbeatReply')).toEqual([]);
   });
 
+  // P22
+  test('two nodes that were each told of an earlier life of the other, by late copies: they hear each other again', () => {
+    const early: TestMessage[] = [];
+    const cluster = new CoreCluster(2);
+    cluster.filter = (message) => {
+      early.push(message);
+      return false;
+    };
+    cluster.settle();
+    for (const pid of [1, 2]) cluster.crash(pid);
+    for (const pid of [1, 2]) cluster.restart(pid);
+    cluster.settle();
+    cluster.filter = () => true;
+    const ofFirstLife = early.filter(
+      ({ body }) => body.kind === 'heartbeatRequest' && body.incarnation === 1,
+    );
+    expect(ofFirstLife.map(({ from }) => from).sort()).toEqual([1, 2]);
+    for (const message of ofFirstLife) cluster.deliver(message);
+    cluster.ticks(2 * ROUND_TICKS);
+    expect([1, 2].map((pid) => cluster.core(pid).status().election.lastHeard)).toEqual([[2], [1]]);
+  });
+
   // P24
   test('a ballot number at its end: a typed error, never a wrap', () => {
     const config = { configId: 1, nodes: [1], leaseMs: 0, maxClockDrift: 0 };

@@ -186,6 +186,16 @@ export const protocolBugs: readonly SeededBug[] = [
     foundBy: { test: 'omnipaxos/election.test.ts' },
   },
   {
+    name: 'life-not-learned-from-what-an-earlier-one-was-asked',
+    hazards: ['P22'],
+    effect: 'two nodes that each remember an earlier life of the other never hear each other again',
+    file: 'omnipaxos/heartbeats.ts',
+    find: '    const known = this.#incarnations.get(from) ?? 0;\n    if (sender < known) return false;',
+    replace:
+      '    if (receiver !== 0 && receiver !== this.#state.incarnation) return false;\n    const known = this.#incarnations.get(from) ?? 0;\n    if (sender < known) return false;',
+    foundBy: { test: 'omnipaxos/election.test.ts' },
+  },
+  {
     name: 'ballot-reused-after-restart',
     hazards: ['P06', 'P08'],
     effect: 'a restarted leader leads its old ballot again',
