@@ -299,9 +299,7 @@ export class Leader<E, S> {
     }
     const decidedBefore = log.decidedIdx;
     log.applySync(logSync);
-    log.decide(
-      Math.min(log.acceptedIdx, Math.max(log.decidedIdx, ...promises.map((promise) => promise.decidedIdx))),
-    );
+    log.decide(Math.min(log.acceptedIdx, Math.max(log.decidedIdx, ...promises.map(decidedByItsRound))));
     this.#winner = winner;
     this.#state.acceptedRound = this.ballot;
     output.write({ kind: 'sync', acceptedRound: this.ballot, logSync, decidedIdx: log.decidedIdx });
@@ -346,4 +344,12 @@ export class Leader<E, S> {
     for (const progress of this.#followers.values()) indexes.push(progress.acceptedIdx);
     this.#state.raiseDecided(quorumIndex(indexes, this.#state.quorum.write));
   }
+}
+
+/**
+ * Up to where a promised log was decided under ballots that the new leader's log follows; 0 if that is not certain. What a snapshot alone covers may have come with the entry into the configuration,
+ * from a higher ballot than the one that is promised: the log that wins need not hold it.
+ */
+function decidedByItsRound({ compactedIdx, decidedIdx }: PromiseMessage<unknown, unknown>): number {
+  return decidedIdx > compactedIdx ? decidedIdx : 0;
 }

@@ -33,6 +33,52 @@ describe('who has entered a configuration by a snapshot', () => {
     for (const pid of cluster.nodes.keys()) expect(cluster.facts(pid, 'violation')).toEqual([]);
   });
 
+  // R07, P16: what it knows decided was decided under a higher ballot than the one that it promises next, so it says nothing of that one's log.
+  test('promises a deposed leader, which it brings to a read quorum: nothing of what only that one has accepted becomes decided', () => {
+    const cluster = new CoreCluster(5);
+    cluster.electLeader();
+    cluster.isolate(5);
+    cluster.until(() => cluster.leaders().some((pid) => pid !== 5), 'a leader among the others');
+    const first = cluster.leaders().find((pid) => pid !== 5) ?? 0;
+    cluster.core(first).reconfigure(cluster.nextConfig(first, [1, 2, 3, 4, 5]));
+    cluster.entered(2, [1, 2, 3, 4]);
+    cluster.until(() => cluster.core(4).leadership().role === 'leader', 'node 4 leads');
+    // It alone accepts x; then it asks for promises again, and only node 2 gives one.
+    cluster.isolate(4);
+    cluster.core(4).append('x', { forward: false });
+    cluster.settle();
+    cluster.link(2, 4, true);
+    cluster.core(4).tryBecomeLeader();
+    cluster.settle();
+    const deposed = cluster.core(4).status().promise;
+    expect(cluster.core(2).status().promise).toEqual(deposed);
+    cluster.isolate(4);
+    // The others decide y in its place, under a higher ballot, and compact it away.
+    cluster.until(
+      () => [1, 2, 3].some((pid) => cluster.core(pid).leadership().role === 'leader'),
+      'another leads',
+    );
+    const next = [1, 2, 3].find((pid) => cluster.core(pid).leadership().role === 'leader') ?? 0;
+    cluster.core(next).append('y', { forward: false });
+    cluster.until(() => cluster.core(next).decidedIdx === 2, 'y is decided');
+    cluster.core(next).snapshot(2, 'stop sign,y');
+    cluster.collect();
+    cluster.connectOnly([[next, 5]]);
+    cluster.until(() => cluster.core(5).compactedIdx === 2, 'node 5 has entered by the snapshot');
+    // The deposed leader asks node 5.
+    cluster.connectOnly([[4, 5]]);
+    cluster.until(
+      () => cluster.core(4).status().phase === 'accept',
+      'the deposed leader has its read quorum',
+    );
+    expect(cluster.core(4).status().promise).toEqual(deposed);
+    cluster.ticks(100, [4, 5]);
+    expect(cluster.decided(4)).toEqual(['stop sign']);
+    cluster.heal();
+    cluster.until(() => cluster.core(4).decidedIdx === 2, 'the deposed leader has learned what was decided');
+    for (const pid of cluster.nodes.keys()) expect(decidedEntries(cluster, pid)).toEqual(['stop sign', 'y']);
+  });
+
   /** Nodes 4 and 5 are down; what is decided, nodes 1, 4 and 5 have accepted. */
   function cluster(own: LogShape): CoreCluster {
     const world = new CoreCluster(5);
