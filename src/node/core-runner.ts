@@ -96,18 +96,14 @@ export class CoreRunner<E, S> {
   carryOut(): void {
     if (!this.#isOpen || this.#carryingOut) return;
     this.#carryingOut = true;
-    try {
+    this.#guarded(() => {
       for (let batch = this.#take(); batch !== undefined; batch = this.#take()) {
         this.#options.applyFacts(batch.facts);
         this.#send(batch.messages);
         this.#pipeline.add(batch);
       }
-    } catch (error) {
-      // A batch that is carried out in part must not be followed by another one.
-      this.#fail('protocolFailed', error);
-    } finally {
-      this.#carryingOut = false;
-    }
+    });
+    this.#carryingOut = false;
     this.#options.atRest();
   }
 
@@ -127,7 +123,7 @@ export class CoreRunner<E, S> {
 
   #onDurable(writeToken: number, held: readonly Message<E, S>[]): void {
     this.run((core) => core.persisted(writeToken));
-    this.#send(held);
+    this.#guarded(() => this.#send(held));
     this.carryOut();
   }
 
@@ -136,6 +132,15 @@ export class CoreRunner<E, S> {
     for (const message of messages) {
       if (this.#isHalted) return;
       transport.send(outgoing(message));
+    }
+  }
+
+  /** What is carried out in part must not be followed by more: whatever a step throws ends the node. */
+  #guarded(step: () => void): void {
+    try {
+      step();
+    } catch (error) {
+      this.#fail('protocolFailed', error);
     }
   }
 

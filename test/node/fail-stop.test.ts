@@ -137,6 +137,36 @@ describe('the core or the transport fails', () => {
     expect(await scripted.taken()).toEqual(['acceptDecide to 2', 'close storage']);
   });
 
+  // N02
+  test('a transport throws when a held message leaves, behind an fsync: the node stops, and tells why', async () => {
+    const scripted = await ScriptedNode.running();
+    await scripted.follow();
+    scripted.acceptDecide(1, ['a']);
+    await scripted.taken();
+    scripted.transport.onSend = (message) => {
+      if (message.body.kind === 'accepted') throw new Error('a broken transport');
+    };
+    scripted.storage.complete();
+    await settleMicrotasks();
+    expect(scripted.node.status().stopped).toMatchObject({ kind: 'protocolFailed' });
+    scripted.transport.onSend = () => {};
+    await provoke(scripted);
+    expect((await scripted.taken()).slice(0, 3)).toEqual(['done', 'accepted to 2', 'close storage']);
+  });
+
+  // N02
+  test('transport and storage throw in place of rejecting when they are closed: the node has stopped all the same', async () => {
+    const scripted = await ScriptedNode.running();
+    const broken = (): never => {
+      throw new Error('broken');
+    };
+    scripted.transport.close = broken;
+    scripted.storage.close = broken;
+    await scripted.node.stop();
+    expect(await scripted.node.stopped).toEqual({ kind: 'closed' });
+    expect(scripted.logger.lines.filter(({ level }) => level === 'error')).toHaveLength(2);
+  });
+
   test('a transport throws in place of rejecting when it is started: the node has stopped', async () => {
     const scripted = new ScriptedNode();
     const error = new Error('a broken transport');
