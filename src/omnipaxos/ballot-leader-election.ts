@@ -149,7 +149,7 @@ export class BallotLeaderElection {
       this.takeOver(this.#leader);
     }
     this.#adoptPromise(paxos.promise);
-    this.#outbid(replies, paxos.leadsInAccept);
+    this.#outbid(paxos.leadsInAccept);
     return this.#isOwnLeader() ? this.#leader : undefined;
   }
 
@@ -183,16 +183,15 @@ export class BallotLeaderElection {
 
   /**
    * A node whose promise is above the leader's ballot cannot follow, and if nobody leads with that promise it never could: in the second
-   * round running that shows it, the leader raises its own ballot above it.
+   * round running that shows it, the leader raises its own ballot above it. Had the owner of that ballot answered, this node would follow it by now.
    */
-  #outbid(replies: readonly HeartbeatReply[], leadsInAccept: boolean): void {
+  #outbid(leadsInAccept: boolean): void {
     const promise = this.#higherPromise;
     const isOutbid =
       leadsInAccept &&
       promise !== undefined &&
       this.#isOwnLeader() &&
-      compareBallots(promise, this.#currentBallot) > 0 &&
-      !replies.some((reply) => ballotsEqual(reply.ballot, promise));
+      compareBallots(promise, this.#currentBallot) > 0;
     if (isOutbid && this.#wasOutbid) {
       this.#wasOutbid = false;
       this.takeOver(promise);

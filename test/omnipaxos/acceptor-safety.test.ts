@@ -254,6 +254,96 @@ describe('acceptor safety', () => {
     expect(cluster.facts(follower, 'violation')).toHaveLength(1);
   });
 
+  // P20: whoever leads above our promise must prepare us first.
+  test.each(['acceptSync', 'acceptDecide', 'decide'] as const)(
+    'an %s of a ballot above the promise: nothing of it is taken, and its leader is asked for a Prepare',
+    (kind) => {
+      const cluster = new CoreCluster(3);
+      const leader = cluster.electLeader();
+      const [follower, other] = others(cluster, leader) as [NodeId, NodeId];
+      const { promise } = cluster.core(follower).status();
+      const n = { ...promise, n: promise.n + 1, pid: other };
+      const told = { n, seqNum: { session: 1, counter: 0 }, decidedIdx: 1 };
+      const bodies = {
+        acceptSync: {
+          kind: 'acceptSync',
+          ...told,
+          syncToken: { incarnation: 1, counter: 1 },
+          logSync: { suffix: [{ kind: 'entry', entry: 'x' }], syncIdx: 0 },
+        },
+        acceptDecide: { kind: 'acceptDecide', ...told, records: [{ kind: 'entry', entry: 'x' }] },
+        decide: { kind: 'decide', ...told },
+      } as const;
+      const { configHash } = cluster.core(other);
+      cluster.deliver({ from: other, to: follower, configId: 1, configHash, body: bodies[kind] });
+      expect(cluster.queued('prepareReq')).toMatchObject([
+        { from: follower, to: other, body: { kind: 'prepareReq', n: promise } },
+      ]);
+      expect(cluster.core(follower).status()).toMatchObject({ promise, acceptedIdx: 0, decidedIdx: 0 });
+    },
+  );
+
+  // P20, R04
+  test('messages of a ballot below the promise: NotAccepted answers those that ask for a promise or an acceptance, and no other', () => {
+    const cluster = new CoreCluster(3);
+    const deposed = cluster.electLeader();
+    const [follower, next] = others(cluster, deposed) as [NodeId, NodeId];
+    const { promise: n } = cluster.core(deposed).status();
+    cluster.core(next).tryBecomeLeader();
+    cluster.settle();
+    const { promise } = cluster.core(follower).status();
+    expect(promise.pid).toBe(next);
+    const seqNum = { session: 9, counter: 0 };
+    const bodies: [TestMessage['body'], boolean][] = [
+      [{ kind: 'prepare', n, decidedIdx: 0, nAccepted: n, acceptedIdx: 0 }, true],
+      [
+        {
+          kind: 'acceptSync',
+          n,
+          syncToken: { incarnation: 1, counter: 1 },
+          seqNum,
+          decidedIdx: 0,
+          logSync: { suffix: [], syncIdx: 0 },
+        },
+        true,
+      ],
+      [{ kind: 'acceptDecide', n, seqNum, decidedIdx: 0, records: [] }, true],
+      [{ kind: 'decide', n, seqNum, decidedIdx: 0 }, true],
+      [{ kind: 'accepted', n, acceptedIdx: 0 }, false],
+      [{ kind: 'prepareReq', n }, false],
+      [{ kind: 'notAccepted', n }, false],
+      [{ kind: 'proposalForward', entries: ['x'] }, false],
+      [{ kind: 'takeLeadership', n }, false],
+    ];
+    for (const [body, isRefused] of bodies) {
+      const { configHash } = cluster.core(deposed);
+      cluster.deliver({ from: deposed, to: follower, configId: 1, configHash, body });
+      const told = isRefused
+        ? [{ from: follower, to: deposed, body: { kind: 'notAccepted', n: promise } }]
+        : [];
+      expect(cluster.queue, body.kind).toMatchObject(told);
+      expect(cluster.queue, body.kind).toHaveLength(told.length);
+      cluster.queue = [];
+    }
+    expect(cluster.core(follower).status()).toMatchObject({ promise, phase: 'accept', acceptedIdx: 0 });
+  });
+
+  test('an Accepted beyond what was sent: dropped and told, it decides nothing', () => {
+    const cluster = new CoreCluster(3);
+    const leader = cluster.electLeader();
+    const [follower] = others(cluster, leader) as [NodeId];
+    const { promise: n } = cluster.core(leader).status();
+    const { configHash } = cluster.core(follower);
+    const body = { kind: 'accepted', n, acceptedIdx: 1 } as const;
+    cluster.deliver({ from: follower, to: leader, configId: 1, configHash, body });
+    expect(cluster.facts(leader, 'violation')).toHaveLength(1);
+    // It must not count for the record that comes to that index later.
+    cluster.filter = (message) => message.body.kind !== 'acceptDecide';
+    cluster.core(leader).append('a', { forward: false });
+    cluster.settle();
+    expect(cluster.core(leader).decidedIdx).toBe(0);
+  });
+
   test("a Prepare sent in another node's name: dropped and told", () => {
     const cluster = new CoreCluster(3);
     const leader = cluster.electLeader();

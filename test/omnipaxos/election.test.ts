@@ -154,6 +154,22 @@ describe('election', () => {
     });
   });
 
+  // P22: while it leads, a leader needs a write quorum only.
+  test('a flexible quorum, and a leader that hears a write quorum but no read quorum: it stays, and goes on deciding', () => {
+    const cluster = new CoreCluster(5, { flexibleQuorum: { readQuorumSize: 4, writeQuorumSize: 2 } });
+    const leader = cluster.electLeader();
+    const [hub, ...rest] = [1, 2, 3, 4, 5].filter((pid) => pid !== leader) as [NodeId, ...NodeId[]];
+    const { promise } = cluster.core(leader).status();
+    // The hub hears everybody, and would be elected if it were unhappy.
+    for (const pid of rest) cluster.link(leader, pid, false);
+    cluster.ticks(50 * ROUND_TICKS);
+    expect(cluster.leaders()).toEqual([leader]);
+    expect(cluster.core(leader).status()).toMatchObject({ promise, election: { happy: true } });
+    cluster.core(leader).append('a', { forward: false });
+    cluster.settle();
+    expect(cluster.decided(hub)).toEqual(['a']);
+  });
+
   // R03: rule 4b.
   test("a node whose durable promise is above the happy leader's ballot: the leader outbids it, and it comes back", () => {
     const cluster = new CoreCluster(3);
@@ -199,6 +215,25 @@ describe('election', () => {
     ).toBe('struck');
     cluster.ticks(100);
     expect(cluster.leaders()).toEqual([leader]);
+    // One round alone has shown the higher promise: that is not outbid.
+    expect(cluster.core(leader).status().promise).toEqual(ballot);
+  });
+
+  // R03: the owner of the higher promise is there, so it is followed, not outbid.
+  test('a promise above the ballot of the leader, whose owner answers: no ballot is raised above it', () => {
+    const cluster = new CoreCluster(3);
+    const leader = cluster.electLeader();
+    const [owner] = [1, 2, 3].filter((pid) => pid !== leader) as [NodeId];
+    cluster.filter = ({ body }) => body.kind !== 'prepare';
+    cluster.core(owner).tryBecomeLeader();
+    const { promise } = cluster.core(owner).status();
+    cluster.ticks(10 * ROUND_TICKS);
+    for (const pid of cluster.nodes.keys()) {
+      expect(cluster.core(pid).status().election.leader).toEqual(promise);
+    }
+    cluster.filter = () => true;
+    cluster.until(() => cluster.core(owner).leadership().role === 'leader', 'it leads');
+    expect(cluster.core(owner).status().promise).toEqual(promise);
   });
 
   // R20

@@ -132,6 +132,26 @@ describe('hand-over of the leadership', () => {
     expect(readQuorumsOf(cluster, target).at(-1)).toMatchObject({ handedOver: false });
   });
 
+  // O02: it may lack what the leader has appended since, and the leader has not heard it accept.
+  test('the session of the target is over when it is asked: it does not take over', () => {
+    for (const phase of ['recover', 'prepare'] as const) {
+      const { cluster, leader, target } = serving();
+      cluster.filter = ({ body }) =>
+        body.kind !== 'takeLeadership' && body.kind !== (phase === 'recover' ? 'prepareReq' : 'acceptSync');
+      cluster.core(leader).transferLeadership(target);
+      cluster.settle();
+      const [asked] = cluster.filtered.filter(({ body }) => body.kind === 'takeLeadership');
+      if (asked === undefined) throw new Error('no TakeLeadership was sent');
+      const { promise } = cluster.core(target).status();
+      cluster.core(target).reconnected(leader);
+      cluster.settle();
+      expect(cluster.core(target).status().phase).toBe(phase);
+      cluster.deliver(asked);
+      cluster.settle();
+      expect(cluster.core(target).status()).toMatchObject({ promise, role: 'follower' });
+    }
+  });
+
   test('who may be asked, and by whom', () => {
     const { cluster, leader, target, third } = serving();
     expect(cluster.core(target).transferLeadership(leader)).toEqual({ ok: false, reason: 'notLeader' });

@@ -140,6 +140,71 @@ describe('lost messages', () => {
     expect(allDecided(cluster, 1)).toBe(true);
   });
 
+  // P20, R05: another Promise would make the AcceptSync under way worthless, again and again on a slow link.
+  test('a Prepare that comes again while the AcceptSync is awaited: the identical Promise is sent again', () => {
+    const cluster = new CoreCluster(3);
+    const prepares: TestMessage[] = [];
+    const promises: TestMessage[] = [];
+    const syncs: TestMessage[] = [];
+    cluster.filter = (message) => {
+      if (message.body.kind === 'prepare') prepares.push(message);
+      if (message.body.kind === 'promise') promises.push(message);
+      if (message.body.kind === 'acceptSync') syncs.push(message);
+      return message.body.kind !== 'acceptSync';
+    };
+    const leader = cluster.electLeader();
+    const prepare = prepares.find(({ from }) => from === leader);
+    if (prepare === undefined) throw new Error('no Prepare was sent');
+    const follower = prepare.to;
+    const ofFollower = promises.filter(({ from, to }) => from === follower && to === leader);
+    promises.length = 0;
+    cluster.deliver(prepare);
+    cluster.deliver(prepare);
+    cluster.settle();
+    const [first] = ofFollower;
+    expect(promises).toEqual([first, first]);
+    // The answer to the first one is still good.
+    const answer = syncs.find(({ to }) => to === follower);
+    if (answer === undefined) throw new Error('no AcceptSync was sent');
+    cluster.deliver(answer);
+    expect(cluster.core(follower).status().phase).toBe('accept');
+  });
+
+  // P04: who is only slow is not disturbed.
+  test('a follower that is behind at each resend period, but moves: nothing is repaired, and it is never prepared again', () => {
+    const cluster = new CoreCluster(3);
+    const leader = cluster.electLeader();
+    const follower = leader === 1 ? 2 : 1;
+    cluster.ticks(20);
+    const slow: TestMessage[] = [];
+    const others: MessageKind[] = [];
+    cluster.filter = (message) => {
+      if (message.to === follower && ['acceptDecide', 'decide'].includes(message.body.kind)) {
+        slow.push(message);
+        return false;
+      }
+      if (['prepare', 'prepareReq'].includes(message.body.kind)) others.push(message.body.kind);
+      return true;
+    };
+    const entries = ['a', 'b', 'c', 'd', 'e'];
+    for (const entry of entries) {
+      cluster.core(leader).append(entry, { forward: false });
+      cluster.settle();
+    }
+    expect(slow).toHaveLength(2 * entries.length);
+    const sent = [...slow];
+    for (const idx of entries.keys()) {
+      cluster.ticks(10);
+      for (const message of slow.splice(0, 2)) cluster.deliver(message);
+      cluster.ticks(10);
+      expect(cluster.core(follower).decidedIdx).toBe(idx + 1);
+    }
+    expect(slow).toEqual([]);
+    expect(others).toEqual([]);
+    expect(sent.filter(({ body }) => body.kind === 'acceptDecide' && body.records.length === 0)).toEqual([]);
+    expect(cluster.decided(follower)).toEqual(entries);
+  });
+
   // P20
   test('a late copy of an older Promise of the same ballot: the leader ignores it', () => {
     const cluster = new CoreCluster(3);

@@ -7,7 +7,7 @@ import {
   type NodeId,
   type StopSign,
 } from '../../src/omnipaxos/index.js';
-import { CoreCluster, entryRecord, testSnapshot } from './core-cluster.js';
+import { CoreCluster, entryRecord, type TestMessage, testSnapshot } from './core-cluster.js';
 
 /** A cluster of `size` that has decided some entries, with further nodes that wait to become members. */
 function serving(size: number, waiting: readonly NodeId[] = []): { cluster: CoreCluster; leader: NodeId } {
@@ -431,6 +431,36 @@ describe('reconfiguration: who is behind learns', () => {
     cluster.filter = () => true;
     cluster.entered(2, [1, 2, 3]);
     for (const pid of [1, 2, 3]) expect(cluster.decided(pid)).toEqual(['a', 'b', 'stop sign']);
+  });
+
+  // R09: an answer can hold the whole log.
+  test('many messages of a later configuration: one of their senders is asked for state, the next one only after a resend period', () => {
+    const { cluster, leader } = serving(3);
+    const [away = 0, other = 0] = [1, 2, 3].filter((pid) => pid !== leader);
+    cluster.isolate(away);
+    cluster.reconfigure([1, 2, 3]);
+    cluster.entered(2, [leader, other]);
+    const beats: TestMessage[] = [];
+    cluster.filter = (message) => {
+      if (message.to !== away) return true;
+      if (message.body.kind === 'heartbeatRequest') beats.push(message);
+      return false;
+    };
+    cluster.heal();
+    cluster.ticks(10, [leader, other]);
+    expect(new Set(beats.map(({ from }) => from)).size).toBe(2);
+    const asked: TestMessage[] = [];
+    cluster.filter = (message) => {
+      if (message.body.kind === 'fetchDecided') asked.push(message);
+      return message.body.kind !== 'fetchDecided';
+    };
+    for (const beat of beats) cluster.deliver(beat);
+    cluster.settle();
+    expect(asked).toHaveLength(1);
+    cluster.ticks(20, [away]);
+    for (const beat of beats) cluster.deliver(beat);
+    cluster.settle();
+    expect(asked).toHaveLength(2);
   });
 
   // P10

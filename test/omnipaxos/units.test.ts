@@ -8,11 +8,13 @@ import {
   clusterConfigSchema,
   compareBallots,
   hashClusterConfig,
+  isDurableWrite,
   LogRangeError,
   maxBallot,
   OmniPaxos,
   quorumIndex,
   quorumSizes,
+  type StableWrite,
 } from '../../src/omnipaxos/index.js';
 import { ReplicatedLog } from '../../src/omnipaxos/replicated-log.js';
 import { entryRecord } from './core-cluster.js';
@@ -65,6 +67,29 @@ describe('quorums', () => {
   });
 });
 
+describe('stable writes', () => {
+  // P06, S02, S08: what a message may claim, or a node relies on in its next life, is fsynced; what others tell again, or the log still holds, is not.
+  test('which of them are durable before anything that claims them', () => {
+    const promise = { configId: 2, n: 1, priority: 0, pid: 1 };
+    const logSync = { suffix: [entryRecord('a')], syncIdx: 0 };
+    const snapshot = { value: 's', compactedIdx: 1, config: BASE };
+    const writes: StableWrite<string, string>[] = [
+      { kind: 'promise', promise },
+      { kind: 'append', fromIdx: 0, records: [entryRecord('a')] },
+      { kind: 'sync', acceptedRound: promise, logSync, decidedIdx: 0 },
+      { kind: 'enterConfig', config: BASE, logSync, decidedIdx: 1 },
+      { kind: 'decided', decidedIdx: 1 },
+      { kind: 'snapshot', snapshot },
+    ];
+    expect(writes.filter(isDurableWrite).map(({ kind }) => kind)).toEqual([
+      'promise',
+      'append',
+      'sync',
+      'enterConfig',
+    ]);
+  });
+});
+
 describe('cluster config', () => {
   // P13, P15
   test.each([
@@ -108,6 +133,23 @@ describe('replicated log', () => {
   const log = (): ReplicatedLog<string, string> =>
     new ReplicatedLog(undefined, ['a', 'b', 'c', 'd'].map(entryRecord), 3);
   const snapshot = (compactedIdx: number) => ({ value: 's', compactedIdx, config: BASE });
+
+  test('a snapshot that comes with a sync: all that it covers is decided, whatever was before', () => {
+    for (const decidedIdx of [0, 3]) {
+      const subject = new ReplicatedLog<string, string>(
+        undefined,
+        ['a', 'b', 'c', 'd'].map(entryRecord),
+        decidedIdx,
+      );
+      subject.applySync({ snapshot: snapshot(5), suffix: [entryRecord('f')], syncIdx: 5 });
+      const { acceptedIdx, compactedIdx } = subject;
+      expect({ acceptedIdx, compactedIdx, decidedIdx: subject.decidedIdx }).toEqual({
+        acceptedIdx: 6,
+        compactedIdx: 5,
+        decidedIdx: 5,
+      });
+    }
+  });
 
   // S18: a range that cannot be given in full is an error, never a shorter list.
   test('reads out of range: an error, never a shorter list', () => {
