@@ -92,7 +92,7 @@ export class BallotLeaderElection {
     return this.#round;
   }
 
-  /** The peers that answered in the last complete round. */
+  /** The peers that answered in the last complete round, ascending. */
   get lastHeard(): readonly NodeId[] {
     return this.#lastHeard;
   }
@@ -140,7 +140,7 @@ export class BallotLeaderElection {
    */
   endRound(paxos: PaxosFacts): Ballot | undefined {
     const replies = [...this.#replies.values()];
-    this.#lastHeard = [...this.#replies.keys()];
+    this.#lastHeard = [...this.#replies.keys()].sort((a, b) => a - b);
     for (const { ballot } of replies) {
       if (ballot.n >= 1 && compareBallots(ballot, this.#leader) > 0) this.#leader = ballot;
     }

@@ -35,7 +35,7 @@ export interface CoreStatus {
     readonly leader: Ballot;
     readonly happy: boolean;
     readonly round: number;
-    /** The peers that answered in the last complete round. */
+    /** The peers that answered in the last complete round, ascending. */
     readonly lastHeard: readonly NodeId[];
   };
   readonly compactedIdx: number;
