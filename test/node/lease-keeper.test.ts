@@ -66,6 +66,25 @@ describe('lease of a node that leads', () => {
     expect([scripted.node.leadership().role, isValid(leadership)]).toEqual(['leader', false]);
   });
 
+  // O01
+  test('an answer comes late: the lease counts from when its round left', async () => {
+    const scripted = await ScriptedNode.running({ config: LEASED });
+    await scripted.lead();
+    await scripted.clock.advanceAsync(260);
+    const leadership = scripted.node.leadership();
+    const asked = scripted.transport.bodies('heartbeatRequest').length;
+    while (scripted.transport.bodies('heartbeatRequest').length === asked)
+      await scripted.clock.advanceAsync(1);
+    await scripted.clock.advanceAsync(60);
+    answer(scripted);
+    await settleMicrotasks();
+    expect(isValid(leadership)).toBe(true);
+    await scripted.clock.advanceAsync(188);
+    expect(isValid(leadership)).toBe(true);
+    await scripted.clock.advanceAsync(2);
+    expect(isValid(leadership)).toBe(false);
+  });
+
   // R19
   test('time passes between two questions of one turn: the clocks are read anew for each', async () => {
     const scripted = await ScriptedNode.running({ config: LEASED });

@@ -131,6 +131,32 @@ describe('batching', () => {
     expect(cluster.core(follower).acceptedIdx).toBe(2);
   });
 
+  // N04
+  test('a batch that was taken, and its messages: whatever comes later changes nothing of them', () => {
+    const cluster = serving();
+    const { core } = cluster.node(LEADER);
+    append(cluster, ['a', 'b']);
+    const taken = [core.takeOutput()];
+    const copies = structuredClone(taken);
+    append(cluster, ['c']);
+    for (const from of FOLLOWERS) {
+      const { promise: n } = core.status();
+      const body = { kind: 'accepted', n, acceptedIdx: 2 } as const;
+      core.handleIncoming({ from, to: LEADER, configId: 1, configHash: core.configHash, body });
+    }
+    core.persisted(taken[0]?.writeToken ?? 0);
+    core.snapshot(1, 'a');
+    taken.push(core.takeOutput());
+    copies.push(structuredClone(taken[1]));
+    append(cluster, ['d']);
+    core.takeOutput();
+    expect(taken).toEqual(copies);
+    expect(taken.map((batch) => batch?.writes.filter(({ kind }) => kind === 'append'))).toEqual([
+      [{ kind: 'append', fromIdx: 0, records: ['a', 'b'].map(entryRecord) }],
+      [{ kind: 'append', fromIdx: 2, records: [entryRecord('c')] }],
+    ]);
+  });
+
   // P07
   test('batches gather while a sync is under way: each counts only once its own sync has ended', () => {
     const cluster = serving();

@@ -1,8 +1,23 @@
 import type { SeededBug } from './bug.js';
 import { edgeBugs } from './edge-bugs.js';
+import { electionBugs } from './election-bugs.js';
+import { identityBugs } from './identity-bugs.js';
+import { leaseBugs } from './lease-bugs.js';
 import { nodeBugs } from './node-bugs.js';
-import { protocolBugs } from './protocol-bugs.js';
+import { reconfigurationBugs } from './reconfiguration-bugs.js';
+import { replicationBugs } from './replication-bugs.js';
+import { runnerBugs } from './runner-bugs.js';
 import { serviceBugs } from './service-bugs.js';
 
 /** Every seeded bug. */
-export const catalogue: readonly SeededBug[] = [...protocolBugs, ...nodeBugs, ...serviceBugs, ...edgeBugs];
+export const catalogue: readonly SeededBug[] = [
+  ...electionBugs,
+  ...replicationBugs,
+  ...reconfigurationBugs,
+  ...nodeBugs,
+  ...runnerBugs,
+  ...leaseBugs,
+  ...identityBugs,
+  ...serviceBugs,
+  ...edgeBugs,
+];
