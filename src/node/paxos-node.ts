@@ -225,17 +225,6 @@ export class PaxosNode<E, S> implements AsyncDisposable {
    */
   snapshot(upToIdx: number, value: S): void {
     if (this.#isStopped()) throw this.#closedError();
-    if (
-      !(
-        Number.isSafeInteger(upToIdx) &&
-        upToIdx > this.#core.compactedIdx &&
-        upToIdx <= this.#core.decidedIdx
-      )
-    ) {
-      throw new LogRangeError(
-        `cannot compact up to ${upToIdx}: it must be a whole number above compactedIdx ${this.#core.compactedIdx} and at most decidedIdx ${this.#core.decidedIdx}`,
-      );
-    }
     const refusal = this.#runner.run((core) => snapshotUnlessRefused(core, upToIdx, value));
     if (refusal !== undefined) throw refusal;
     this.#runner.carryOutSoon();

@@ -149,7 +149,7 @@ export class BallotLeaderElection {
       this.takeOver(this.#leader);
     }
     this.#adoptPromise(paxos.promise);
-    this.#outbid(paxos.leadsInAccept);
+    this.#outbid(replies, paxos.leadsInAccept);
     return this.#isOwnLeader() ? this.#leader : undefined;
   }
 
@@ -183,15 +183,17 @@ export class BallotLeaderElection {
 
   /**
    * A node whose promise is above the leader's ballot cannot follow, and if nobody leads with that promise it never could: in the second
-   * round running that shows it, the leader raises its own ballot above it. Had the owner of that ballot answered, this node would follow it by now.
+   * round running that shows it, the leader raises its own ballot above it. But whoever is happy with that promise, or a higher one, hears a leader that this node does not hear:
+   * two such leaders with the same followers would outbid each other for ever.
    */
-  #outbid(leadsInAccept: boolean): void {
+  #outbid(replies: readonly HeartbeatReply[], leadsInAccept: boolean): void {
     const promise = this.#higherPromise;
     const isOutbid =
       leadsInAccept &&
       promise !== undefined &&
       this.#isOwnLeader() &&
-      compareBallots(promise, this.#currentBallot) > 0;
+      compareBallots(promise, this.#currentBallot) > 0 &&
+      !replies.some(({ happy, leader }) => happy && compareBallots(leader, promise) >= 0);
     if (isOutbid && this.#wasOutbid) {
       this.#wasOutbid = false;
       this.takeOver(promise);

@@ -113,7 +113,7 @@ export class ReplicatedLog<E, S> {
 
   /**
    * Replaces the prefix that `snapshot` covers by it.
-   * @throws {LogRangeError} unless `compactedIdx < snapshot.compactedIdx <= decidedIdx`, and no decided stop sign lies above it.
+   * @throws {LogRangeError} unless `compactedIdx < snapshot.compactedIdx <= decidedIdx`, a whole number, and no decided stop sign lies above it; nothing has changed then.
    */
   compact(snapshot: Snapshot<S>): void {
     const upToIdx = snapshot.compactedIdx;
@@ -124,9 +124,9 @@ export class ReplicatedLog<E, S> {
         `cannot compact up to ${upToIdx}: the configuration in force began behind the stop sign at ${stopSignIdx}`,
       );
     }
-    if (!(upToIdx > this.compactedIdx && upToIdx <= this.#decidedIdx)) {
+    if (!(Number.isSafeInteger(upToIdx) && upToIdx > this.compactedIdx && upToIdx <= this.#decidedIdx)) {
       throw new LogRangeError(
-        `cannot compact up to ${upToIdx}: must be above compactedIdx ${this.compactedIdx} and at most decidedIdx ${this.#decidedIdx}`,
+        `cannot compact up to ${upToIdx}: must be a whole number above compactedIdx ${this.compactedIdx} and at most decidedIdx ${this.#decidedIdx}`,
       );
     }
     this.#records = this.#records.slice(upToIdx - this.compactedIdx);

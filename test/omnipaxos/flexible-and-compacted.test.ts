@@ -48,4 +48,28 @@ describe('compaction', () => {
       ]);
     },
   );
+
+  // P17: what lies between an older snapshot and the next one must be in that one, or in the log.
+  test('at every pair of indexes, one after the other, then a restart: a read from 0 gives everything, once', () => {
+    for (let first = 1; first <= entries.length; first++) {
+      for (let second = first + 1; second <= entries.length; second++) {
+        const cluster = new CoreCluster(1);
+        cluster.electLeader();
+        for (const entry of entries) cluster.core(1).append(entry, { forward: false });
+        cluster.settle();
+        for (const upToIdx of [first, second])
+          cluster.core(1).snapshot(upToIdx, entries.slice(0, upToIdx).join(''));
+        const expected = [`<${entries.slice(0, second).join('')}>`, ...entries.slice(second)];
+        expect(cluster.decided(1)).toEqual(expected);
+        cluster.collect();
+        cluster.crash(1);
+        cluster.restart(1);
+        cluster.electLeader();
+        cluster.core(1).append('next', { forward: false });
+        cluster.settle();
+        expect(cluster.decided(1)).toEqual([...expected, 'next']);
+        expect(cluster.core(1).acceptedIdx).toBe(entries.length + 1);
+      }
+    }
+  });
 });

@@ -222,9 +222,11 @@ describe('priority', () => {
   // P21, P09
   test('set on a follower: nothing changes before its next ballot, which carries it', () => {
     const { cluster, leader, target } = serving();
+    const { currentBallot } = cluster.core(target).status().election;
     cluster.core(target).setPriority(9);
     cluster.ticks(50);
     expect(cluster.leaders()).toEqual([leader]);
+    expect(cluster.core(target).status().election.currentBallot).toEqual(currentBallot);
     cluster.core(target).tryBecomeLeader();
     cluster.settle();
     expect(cluster.core(target).status().promise).toMatchObject({ priority: 9, pid: target });

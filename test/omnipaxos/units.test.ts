@@ -178,7 +178,7 @@ describe('replicated log', () => {
   });
 
   // P17, P18
-  test.each([0, 2, 4])(
+  test.each([0, 2, 2.5, 4, Number.NaN])(
     'compaction up to %i, with 2 compacted and 3 decided: refused, and nothing changes',
     (upToIdx) => {
       const subject = log();

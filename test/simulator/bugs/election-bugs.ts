@@ -186,4 +186,13 @@ export const electionBugs: readonly SeededBug[] = [
     replace: '    void progress;',
     foundBy: { test: 'omnipaxos/election.test.ts' },
   },
+  {
+    name: 'outbids-a-leader-that-is-followed',
+    hazards: ['P22'],
+    effect: 'two leaders that do not hear each other outbid each other for ever',
+    file: 'omnipaxos/ballot-leader-election.ts',
+    find: 'happy && compareBallots(leader, promise) >= 0);',
+    replace: 'happy && compareBallots(leader, promise) >= 0 && leader.n < 0);',
+    foundBy: { test: 'omnipaxos/election.test.ts' },
+  },
 ];
