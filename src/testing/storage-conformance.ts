@@ -2,7 +2,11 @@ import { crashCases } from './storage-conformance/crash-cases.js';
 import { failureCases } from './storage-conformance/failure-cases.js';
 import { openingCases } from './storage-conformance/opening-cases.js';
 import { StorageBench, type StorageCaseBodies } from './storage-conformance/storage-bench.js';
-import type { StorageCase, StorageConformanceOptions } from './storage-conformance/storage-harness.js';
+import type {
+  StorageCase,
+  StorageConformanceOptions,
+  StorageHarness,
+} from './storage-conformance/storage-harness.js';
 import { writeCases } from './storage-conformance/write-cases.js';
 
 export type {
@@ -14,7 +18,7 @@ export type {
 } from './storage-conformance/storage-harness.js';
 
 /**
- * What every `Storage` must do: a list of cases for any test runner. Each has a place of its own, rejects if the storage breaks its contract, and leaves
+ * What every `Storage` must do: a list of cases for any test runner. Each has places of its own, rejects if the storage breaks its contract, and leaves
  * nothing behind. Capabilities add cases.
  *
  * ```ts
@@ -32,11 +36,16 @@ export function storageConformance(options: StorageConformanceOptions): readonly
   return Object.entries(bodies).map(([name, body]) => ({
     name,
     run: async () => {
-      const harness = await create();
+      const harnesses: StorageHarness[] = [];
+      const place = async (): Promise<StorageBench> => {
+        const harness = await create();
+        harnesses.push(harness);
+        return new StorageBench(harness);
+      };
       try {
-        await body(new StorageBench(harness));
+        await body(await place(), place);
       } finally {
-        await harness.dispose();
+        for (const harness of harnesses) await harness.dispose();
       }
     },
   }));

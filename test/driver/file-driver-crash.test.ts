@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { FileDriver } from '../../src/driver/index.js';
 import type { MemoryFileSystem, Survival, UnsyncedChange } from '../../src/testing/memory-file-system.js';
+import { subsetsThatSurvive, tornWritesThatSurvive, type WayOfSurvival } from '../support/survivals.js';
 import { FileDriverMachine } from './file-driver-machine.js';
 
 /** The disk as it stands before one call of the file system, and what had been promised by then. */
@@ -48,15 +49,10 @@ async function crashPoints(): Promise<CrashPoint[]> {
   return points;
 }
 
-/** What the crash keeps: nothing, all, any subset, and every write cut at some of its bytes. */
-function* survivals(unsynced: readonly UnsyncedChange[]): Generator<(index: number) => Survival> {
-  for (let subset = 0; subset < 2 ** Math.min(unsynced.length, 10); subset++) {
-    yield (index) => (subset & (1 << (index % 10))) !== 0;
-  }
-  for (const [torn, change] of unsynced.entries()) {
-    if (change.kind !== 'write') continue;
-    for (let kept = 0; kept < change.bytes.length; kept++) yield (index) => (index === torn ? kept : true);
-  }
+/** Every subset of what was not synced, and the last write torn at every byte. */
+function* survivals(unsynced: readonly UnsyncedChange[]): Generator<WayOfSurvival, void> {
+  yield* subsetsThatSurvive(unsynced);
+  yield* tornWritesThatSurvive(unsynced);
 }
 
 async function afterCrash(
@@ -75,7 +71,7 @@ test('file driver: power lost before any call, whatever of the unsynced survives
   let images = 0;
   const points = await crashPoints();
   for (const point of points) {
-    for (const survives of survivals(point.machine.fileSystem.unsynced)) {
+    for (const { survives } of survivals(point.machine.fileSystem.unsynced)) {
       const { highWaterMs, epoch } = await afterCrash(point, survives).catch((cause: unknown) => {
         throw new Error(`before ${point.call}`, { cause });
       });
@@ -94,7 +90,7 @@ test('file driver: power lost before any call of its making: made again, or it i
   machine.fileSystem.onCall = () => void points.push(machine.fileSystem.clone());
   await machine.init(500);
   for (const [index, fileSystem] of points.entries()) {
-    for (const survives of survivals(fileSystem.unsynced)) {
+    for (const { survives } of survivals(fileSystem.unsynced)) {
       const image = new FileDriverMachine(fileSystem.clone(), 1_000);
       image.fileSystem.crash((_change, i) => survives(i));
       await image.init(500).catch((error: unknown) => {

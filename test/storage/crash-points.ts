@@ -1,7 +1,9 @@
+import { createHash } from 'node:crypto';
 import type { StableState } from '../../src/omnipaxos/index.js';
 import type { PersistCall } from '../../src/testing/arbitraries/index.js';
-import type { MemoryFileSystem, Survival } from '../../src/testing/memory-file-system.js';
-import { TestMachine } from './journal-harness.js';
+import type { MemoryFileSystem } from '../../src/testing/memory-file-system.js';
+import { subsetsThatSurvive, tornWritesThatSurvive, type WayOfSurvival } from '../support/survivals.js';
+import { dataDir, TestMachine } from './journal-harness.js';
 import { callsShownBy, recoverFrom } from './recovered-state.js';
 
 export type History = readonly PersistCall<string, number>[];
@@ -13,7 +15,10 @@ export interface CrashPoint {
   readonly acknowledged: number;
 }
 
-/** Makes the calls of a history, so many at a time, and stops the clock at every call of the file system. */
+/**
+ * Makes the calls of a history, so many at a time, and stops the clock at every call of the file system. Half way the process is killed, so that the second half
+ * begins with an opening that finds a stale lock and a segment in use.
+ */
 export async function crashPoints(history: History, together: number): Promise<CrashPoint[]> {
   const machine = new TestMachine();
   await machine.init();
@@ -23,8 +28,12 @@ export async function crashPoints(history: History, together: number): Promise<C
     points.push({ fileSystem: machine.fileSystem.clone(), call: `${name} ${path}`, acknowledged });
     return undefined;
   };
-  const journal = await machine.open();
+  let journal = await machine.open();
   for (let from = 0; from < history.length; from += together) {
+    if (from >= history.length / 2 && journal.identity.incarnation === 1) {
+      machine.restart();
+      journal = await machine.open();
+    }
     await Promise.all(
       history.slice(from, from + together).map(async ({ writes, needsSync }, i) => {
         await journal.persist(writes, needsSync);
@@ -36,18 +45,6 @@ export async function crashPoints(history: History, together: number): Promise<C
   return points;
 }
 
-/** Up to this many unsynced changes every subset is tried; beyond it, so many subsets, spread evenly. */
-const EXHAUSTIVE_CHANGES_MAX = 12;
-
-/** Every way in which a crash can keep some of `changes` unsynced changes, as bit sets. */
-function subsets(changes: number): number[] {
-  const count = 2 ** Math.min(changes, EXHAUSTIVE_CHANGES_MAX);
-  // An odd multiplier spreads the bits when there are more changes than bits.
-  return Array.from({ length: count }, (_, i) =>
-    changes > EXHAUSTIVE_CHANGES_MAX ? (i * 0x9e3779b1) >>> 0 : i,
-  );
-}
-
 type States = readonly StableState<string, number>[];
 
 /**
@@ -55,49 +52,52 @@ type States = readonly StableState<string, number>[];
  * @returns how many images were tried.
  * @throws if anything acknowledged is lost, or anything is half there.
  */
-export async function trySubsets(point: CrashPoint, states: States): Promise<number> {
-  const changes = point.fileSystem.unsynced.length;
-  const sets = subsets(changes);
-  for (const subset of sets) {
-    await judge(
-      point,
-      states,
-      (i) => (subset & (1 << (i % 32))) !== 0,
-      `subset ${subset.toString(2)} of ${changes}`,
-    );
-  }
-  return sets.length;
+export function trySubsets(point: CrashPoint, states: States): Promise<number> {
+  return tryAll(point, states, subsetsThatSurvive(point.fileSystem.unsynced));
 }
 
 /** As {@link trySubsets}, with the last write torn, and the others all there or all gone. */
-export async function tryTornWrites(point: CrashPoint, states: States): Promise<number> {
-  const { unsynced } = point.fileSystem;
-  const last = unsynced.at(-1);
-  if (last?.kind !== 'write') return 0;
-  // Of a long write (zeroes, a long entry): each byte of its first and last part, where its records begin and end.
-  const lengths = Array.from({ length: last.bytes.length }, (_, i) => i).filter(
-    (i) => i < 128 || i > last.bytes.length - 128 || i % 97 === 0,
-  );
-  for (const length of lengths) {
-    for (const others of [false, true]) {
-      const survives = (i: number): Survival => (i === unsynced.length - 1 ? length : others);
-      await judge(point, states, survives, `the last write torn at ${length}`);
-    }
-  }
-  return 2 * lengths.length;
+export function tryTornWrites(point: CrashPoint, states: States): Promise<number> {
+  return tryAll(point, states, tornWritesThatSurvive(point.fileSystem.unsynced));
 }
 
-async function judge(
-  point: CrashPoint,
-  states: States,
-  survives: (index: number) => Survival,
-  what: string,
-): Promise<void> {
-  const image = point.fileSystem.clone();
-  image.crash((_change, i) => survives(i));
-  try {
-    callsShownBy(await recoverFrom(image), states, point.acknowledged);
-  } catch (cause) {
-    throw new Error(`power lost before ${point.call}, ${what}`, { cause });
+async function tryAll(point: CrashPoint, states: States, ways: Iterable<WayOfSurvival>): Promise<number> {
+  let images = 0;
+  for (const { fileSystem, isNew, what } of crashedDisks(point, ways)) {
+    images++;
+    if (!isNew) continue;
+    try {
+      callsShownBy(await recoverFrom(fileSystem), states, point.acknowledged);
+    } catch (cause) {
+      throw new Error(`power lost before ${point.call}, ${what}`, { cause });
+    }
   }
+  return images;
+}
+
+/** What a crash at this point leaves, in each of these ways; many of them leave the same disk, which is new only once. */
+export function* crashedDisks(
+  point: CrashPoint,
+  ways: Iterable<WayOfSurvival>,
+): Generator<
+  { readonly fileSystem: MemoryFileSystem; readonly isNew: boolean; readonly what: string },
+  void
+> {
+  const seen = new Set<string>();
+  for (const { survives, what } of ways) {
+    const fileSystem = point.fileSystem.clone();
+    fileSystem.crash((_change, i) => survives(i));
+    const disk = fingerprint(fileSystem);
+    yield { fileSystem, isNew: !seen.has(disk), what };
+    seen.add(disk);
+  }
+}
+
+/** Equal for disks with the same files. */
+function fingerprint(fileSystem: MemoryFileSystem): string {
+  const files = fileSystem.names(dataDir).map((name) => {
+    const digest = createHash('sha1').update(fileSystem.contents(`${dataDir}/${name}`));
+    return `${name} ${digest.digest('hex')}`;
+  });
+  return files.join('\n');
 }

@@ -5,7 +5,9 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { InvalidInputError } from '../../src/errors/index.js';
 import { initDataDirectory, openJournal } from '../../src/storage/index.js';
 import type { InitDataDirectoryOptions } from '../../src/storage/journal-options.js';
+import type { MemoryFileSystem } from '../../src/testing/memory-file-system.js';
 import { testCodecs } from '../codec/test-codecs.js';
+import { subsetsThatSurvive, tornWritesThatSurvive } from '../support/survivals.js';
 import { dataDir, peerAddresses, TestMachine } from './journal-harness.js';
 import { config } from './storage-fixtures.js';
 
@@ -150,36 +152,48 @@ test('open: another process that tries at the same time, is refused and disturbs
   }
 });
 
+/** `done`, or the code of what it rejects with. */
+function codeOf(call: Promise<unknown>): Promise<string> {
+  return call.then(
+    () => 'done',
+    (error: { readonly code: string }) => error.code,
+  );
+}
+
 // S12
 describe('init: cut short at any call', () => {
-  test('the directory is whole, or is known as unfinished and a second init completes it', async () => {
+  test('any subset of what was not synced survives, or a torn write: the directory is whole, or is known as unfinished and a second init completes it', async () => {
     const rehearsal = new TestMachine();
+    const points: { readonly call: string; readonly fileSystem: MemoryFileSystem }[] = [];
+    rehearsal.fileSystem.onCall = ({ name, path }) => {
+      points.push({ call: `${name} ${path}`, fileSystem: rehearsal.fileSystem.clone() });
+      return undefined;
+    };
     await rehearsal.init();
-    const calls = rehearsal.fileSystem.calls;
-    expect(calls).toBeGreaterThan(15);
-    for (let stop = 0; stop < calls; stop++) {
-      for (const survives of [false, true]) {
-        const machine = new TestMachine();
-        machine.fileSystem.onCall = ({ index }) => (index >= stop ? { kind: 'hang' } : undefined);
-        void machine.init();
-        await new Promise((resolve) => setImmediate(resolve));
-        machine.fileSystem.onCall = undefined;
-        machine.crash(() => survives);
-        const opened = await machine.open().then(
-          () => 'opened',
-          (error: { code: string }) => error.code,
-        );
-        const whole = opened === 'opened';
-        expect(['opened', 'storage_incomplete', 'storage_not_initialized']).toContain(opened);
+    expect(points.length).toBeGreaterThan(15);
+    let images = 0;
+    const outcomes = new Set<string>();
+    for (const { call, fileSystem } of points) {
+      const ways = [
+        ...subsetsThatSurvive(fileSystem.unsynced),
+        ...tornWritesThatSurvive(fileSystem.unsynced),
+      ];
+      for (const { survives, what } of ways) {
+        const where = `power lost before ${call}, ${what}`;
+        const machine = new TestMachine(fileSystem.clone(), 5_000);
+        machine.crash((_change, i) => survives(i));
+        const opened = await codeOf(machine.open());
+        outcomes.add(opened);
         machine.restart();
-        const again = await machine.init().then(
-          () => 'made',
-          (error: { code: string }) => error.code,
+        expect(await codeOf(machine.init()), where).toBe(
+          opened === 'done' ? 'storage_already_initialized' : 'done',
         );
-        expect(again).toBe(whole ? 'storage_already_initialized' : 'made');
-        await machine.open();
+        expect(await codeOf(machine.open()), where).toBe('done');
+        images++;
       }
     }
+    expect([...outcomes].sort()).toEqual(['done', 'storage_incomplete', 'storage_not_initialized']);
+    expect(images).toBeGreaterThan(1_000);
   });
 
   test('a failing call, fails init with a storage_io error, and a later init or opening goes on', async () => {

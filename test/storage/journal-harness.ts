@@ -11,21 +11,24 @@ export const peerAddresses = new Map([
   [3, 'three:50552'],
 ]);
 
+const FIRST_PID = 100;
+
 /** Ids that count up: the same in every run. */
-export function countingRandom(): { nextFloat(): number; nextId(): string } {
-  let count = 0;
+export function countingRandom(count = 0): { nextFloat(): number; nextId(): string } {
   return { nextFloat: () => 0.5, nextId: () => (++count).toString(16).padStart(16, '0') };
 }
 
 /** A machine with one file system, whose processes are numbered: `restart` ends the present one. */
 export class TestMachine {
   readonly fileSystem: MemoryFileSystem;
-  readonly random = countingRandom();
+  readonly random;
   #pid: number;
 
-  constructor(fileSystem = new MemoryFileSystem(), pid = 100) {
+  constructor(fileSystem = new MemoryFileSystem(), pid = FIRST_PID) {
     this.fileSystem = fileSystem;
     this.#pid = pid;
+    // Later processes draw other ids.
+    this.random = countingRandom(pid - FIRST_PID);
   }
 
   get processInfo(): ProcessInfo {

@@ -13,8 +13,10 @@ import type { ConformanceStorage, StorageHarness } from './storage-harness.js';
 
 export type Write = StableWrite<string, number>;
 export type State = StableState<string, number>;
-/** Cases by name. */
-export type StorageCaseBodies = Readonly<Record<string, (bench: StorageBench) => Promise<void>>>;
+/** Cases by name. Most need one place; `place` makes another one, in which nothing was ever written either. */
+export type StorageCaseBodies = Readonly<
+  Record<string, (bench: StorageBench, place: () => Promise<StorageBench>) => Promise<void>>
+>;
 
 /** What a case has at hand: one harness, and the writes and assertions that all cases share. */
 export class StorageBench {
@@ -112,6 +114,12 @@ export function sync(syncIdx: number, texts: readonly string[], decidedIdx: numb
 export function expectEqual(actual: unknown, expected: unknown, what: string): void {
   if (isDeepStrictEqual(actual, expected)) return;
   throw broken(`${what}: it is ${JSON.stringify(actual)} instead of ${JSON.stringify(expected)}`);
+}
+
+/** @throws the error of a broken contract, unless it is structurally equal to one of them. */
+export function expectOneOf(actual: unknown, expected: readonly unknown[], what: string): void {
+  if (expected.some((each) => isDeepStrictEqual(actual, each))) return;
+  throw broken(`${what}: it is ${JSON.stringify(actual)} instead of one of ${JSON.stringify(expected)}`);
 }
 
 /** @throws the error of a broken contract, unless the error has this code. */

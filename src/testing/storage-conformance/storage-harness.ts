@@ -10,7 +10,7 @@ export interface StorageCase {
   run(): Promise<void>;
 }
 
-/** The place of one storage, in which nothing was ever written, for one case. */
+/** The place of one storage, in which nothing was ever written. */
 export interface StorageHarness {
   /** The configuration that the storage was initialised with. */
   readonly config: ClusterConfig;
@@ -36,7 +36,7 @@ export interface StorageCapabilities {
 }
 
 export interface StorageConformanceOptions {
-  /** Makes a fresh place; called once for each case. */
+  /** Makes a fresh place; called at least once for each case. */
   readonly create: () => StorageHarness | Promise<StorageHarness>;
   readonly capabilities: StorageCapabilities;
 }

@@ -25,6 +25,13 @@ export const writeCases: StorageCaseBodies = {
     expectEqual(state, bench.state({ records: entries('a', 'b', 'c') }), 'the state');
   },
 
+  'append: a long log comes back whole, and in order': async (bench) => {
+    const texts = Array.from({ length: 5_000 }, (_, i) => `${i}`);
+    const state = await reopenedAfter(bench, [append(0, ...texts)]);
+    expectEqual(state.records.length, texts.length, 'how many records came back');
+    expectEqual(state.records, entries(...texts), 'the records');
+  },
+
   'append: a stop sign is a record like any other': async (bench) => {
     const nextConfig: ClusterConfig = { ...bench.config, configId: bench.config.configId + 1 };
     const stopSign: LogRecord<string> = {

@@ -1,4 +1,5 @@
 import type { SeededBug } from './bug.js';
+import { cliBugs } from './cli-bugs.js';
 import { edgeBugs } from './edge-bugs.js';
 import { electionBugs } from './election-bugs.js';
 import { identityBugs } from './identity-bugs.js';
@@ -8,6 +9,7 @@ import { reconfigurationBugs } from './reconfiguration-bugs.js';
 import { replicationBugs } from './replication-bugs.js';
 import { runnerBugs } from './runner-bugs.js';
 import { serviceBugs } from './service-bugs.js';
+import { storageBugs } from './storage-bugs.js';
 
 /** Every seeded bug. */
 export const catalogue: readonly SeededBug[] = [
@@ -18,6 +20,8 @@ export const catalogue: readonly SeededBug[] = [
   ...runnerBugs,
   ...leaseBugs,
   ...identityBugs,
+  ...storageBugs,
   ...serviceBugs,
   ...edgeBugs,
+  ...cliBugs,
 ];
