@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import {
   assertAdvanceInRange,
   type CallOptions,
@@ -13,16 +12,16 @@ import {
 } from '../consensus/index.js';
 import { parseInput } from '../errors/index.js';
 import { type Clock, deferWithDeadline, type Logger, silentLogger, systemClock } from '../runtime/index.js';
-import { openRecordDirectory, type RecordDirectory, StorageCorruptError } from '../storage/index.js';
+import { openRecordDirectory, type RecordDirectory } from '../storage/index.js';
 import { AdvanceWaits } from './advance-waits.js';
 import { closed, lossOfLeadership } from './call-errors.js';
 import { checkCallTimeout } from './call-timeout.js';
 import type { FileDriverOptions } from './file-driver-options.js';
 import {
-  decodeHighWaterRecord,
   encodeHighWaterRecord,
   HIGH_WATER_RECORD,
   type HighWaterRecord,
+  readHighWaterRecord,
 } from './high-water-record.js';
 import { LeadershipChannel } from './leadership-channel.js';
 import { paxosDriverLimitsSchema } from './paxos-driver-options.js';
@@ -83,7 +82,7 @@ export class FileDriver implements ConsensusDriver {
     const limits = parseInput(paxosDriverLimitsSchema, options, 'FileDriver options');
     const directory = await openRecordDirectory({ ...options, kind: HIGH_WATER_RECORD });
     try {
-      const found = readRecord(directory, options.dataDir);
+      const found = readHighWaterRecord(directory.found, options.dataDir);
       const record = { ...found, epoch: toEpoch(found.epoch + 1n) };
       await directory.replace(encodeHighWaterRecord(record));
       return new FileDriver({ directory, record, clock, logger, ...limits });
@@ -191,13 +190,6 @@ export class FileDriver implements ConsensusDriver {
     await this.#writing;
     await release(this.#parts.directory, this.#parts.logger);
   }
-}
-
-function readRecord(directory: RecordDirectory, dataDir: string): HighWaterRecord {
-  const record = decodeHighWaterRecord(directory.found);
-  if (record !== undefined) return record;
-  const { ifDamaged, name } = HIGH_WATER_RECORD;
-  throw new StorageCorruptError(join(dataDir, name), 'it holds no high-water', { nextStep: ifDamaged });
 }
 
 function writeFailed(cause: Error): ConsensusError {

@@ -1,5 +1,6 @@
+import { join } from 'node:path';
 import { type Epoch, epochFromHalves, epochHalves, isHighWater } from '../consensus/index.js';
-import type { RecordKind } from '../storage/index.js';
+import { type RecordKind, StorageCorruptError } from '../storage/index.js';
 
 /** What a `FileDriver` keeps in its file. */
 export interface HighWaterRecord {
@@ -31,8 +32,15 @@ export function encodeHighWaterRecord({ epoch, highWaterMs }: HighWaterRecord): 
   return bytes;
 }
 
-/** @returns undefined if the bytes are not what {@link encodeHighWaterRecord} gives. */
-export function decodeHighWaterRecord(bytes: Uint8Array): HighWaterRecord | undefined {
+/** @throws {StorageCorruptError} if the bytes are not what {@link encodeHighWaterRecord} gives; `dataDir` is where they were found. */
+export function readHighWaterRecord(bytes: Uint8Array, dataDir: string): HighWaterRecord {
+  const record = decodeHighWaterRecord(bytes);
+  if (record !== undefined) return record;
+  const { ifDamaged, name } = HIGH_WATER_RECORD;
+  throw new StorageCorruptError(join(dataDir, name), 'it holds no high-water', { nextStep: ifDamaged });
+}
+
+function decodeHighWaterRecord(bytes: Uint8Array): HighWaterRecord | undefined {
   if (bytes.length !== RECORD_BYTES) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const highWaterMs = Number(view.getBigUint64(0));

@@ -2,8 +2,7 @@ import { bytesCodec, type Codecs } from '../codec/index.js';
 import type { Ballot, ClusterConfig, NodeId, StableState } from '../omnipaxos/index.js';
 import { lockPath } from './directory-layout.js';
 import { type DirectorySeams, directorySeams } from './journal-options.js';
-import { runningHolder } from './lock-file.js';
-import type { ProcessIdentity } from './process-info.js';
+import { type LockStatus, lockStatus } from './lock-file.js';
 import { readIdentity, recoverDirectory } from './recover-directory.js';
 import type { PeerIdentity, StorageIdentity } from './storage.js';
 import { StorageCorruptError, StorageIoError } from './storage-error.js';
@@ -35,8 +34,8 @@ export interface DataDirectoryReport {
     /** Whether unacknowledged writes stand at its end, which the next opening will leave out. */
     readonly torn: boolean;
   };
-  /** The process that has it open; absent if none has. */
-  readonly openedBy?: ProcessIdentity;
+  /** Who has it open. */
+  readonly lock: LockStatus;
 }
 
 /** How often a directory that somebody is writing is read, at most: what is read in the middle of a write looks damaged. */
@@ -64,13 +63,13 @@ export async function readDataDirectory<E, S>(
   const { fileSystem, processInfo } = directorySeams(seams);
   const identity = await readIdentity(dataDir, fileSystem);
   for (let attempt = 1; ; attempt++) {
-    const openedBy = await runningHolder(lockPath(dataDir), fileSystem, processInfo);
+    const lock = await lockStatus(lockPath(dataDir), fileSystem, processInfo);
     try {
       const recovered = await recoverDirectory(dataDir, identity, fileSystem, codecs);
-      return { report: report(identity, recovered, openedBy), state: recovered.image.stable.copy() };
+      return { report: report(identity, recovered, lock), state: recovered.image.stable.copy() };
     } catch (error) {
       const isPassing = error instanceof StorageCorruptError || isGone(error);
-      if (openedBy === undefined || !isPassing || attempt === ATTEMPTS_MAX) throw error;
+      if (lock.kind === 'free' || !isPassing || attempt === ATTEMPTS_MAX) throw error;
     }
   }
 }
@@ -83,7 +82,7 @@ function isGone(error: unknown): boolean {
 function report(
   identity: Awaited<ReturnType<typeof readIdentity>>,
   recovered: Awaited<ReturnType<typeof recoverDirectory<unknown, unknown>>>,
-  openedBy: ProcessIdentity | undefined,
+  lock: LockStatus,
 ): DataDirectoryReport {
   const { image, segmentFile, segmentBytes, usedBytes, nextRecord, torn } = recovered;
   const { config, promise, acceptedRound, decidedIdx, snapshot } = image.stable.live;
@@ -102,6 +101,6 @@ function report(
     peers,
     ...(refusedReason === undefined ? {} : { refusedReason }),
     segment: { file: segmentFile, bytes: segmentBytes, usedBytes, nextRecord, torn },
-    ...(openedBy === undefined ? {} : { openedBy }),
+    lock,
   };
 }

@@ -19,6 +19,14 @@ export interface HeldLock {
   release(): Promise<void>;
 }
 
+/** What the lock of a directory says of who has it open. */
+export type LockStatus =
+  /** Nobody: there is no lock, or its holder is gone. */
+  | { readonly kind: 'free' }
+  | { readonly kind: 'held'; readonly holder: ProcessIdentity }
+  /** It is there and names nobody, or may not be read: somebody may have it open, and no opening would succeed. */
+  | { readonly kind: 'unreadable' };
+
 const holderSchema = z.strictObject({
   pid: z.number().int().min(1),
   startTime: z.string(),
@@ -44,14 +52,23 @@ export function acquireLock(path: string, seams: LockSeams): Promise<HeldLock> {
   return acquire(path, seams, BREAKING_DEPTH_MAX);
 }
 
-/** Who holds the lock, if it is there and its holder runs. For reports. */
-export async function runningHolder(
+/** What the lock tells somebody who only looks; never rejects because of the lock itself. */
+export async function lockStatus(
   path: string,
   fileSystem: FileSystem,
   processInfo: ProcessInfo,
-): Promise<ProcessIdentity | undefined> {
-  const holder = await readHolder(path, fileSystem);
-  return holder === undefined || (await processInfo.isGone(holder)) ? undefined : holder;
+): Promise<LockStatus> {
+  try {
+    const holder = await readHolder(path, fileSystem);
+    if (holder === 'none') return { kind: 'free' };
+    if (holder === 'unreadable') return { kind: 'unreadable' };
+    if (await processInfo.isGone(holder)) return { kind: 'free' };
+    const { pid, startTime, machineBootId } = holder;
+    return { kind: 'held', holder: { pid, startTime, machineBootId } };
+  } catch (error) {
+    if (error instanceof StorageIoError) return { kind: 'unreadable' };
+    throw error;
+  }
 }
 
 async function acquire(path: string, seams: LockSeams, depth: number): Promise<HeldLock> {
@@ -62,7 +79,7 @@ async function acquire(path: string, seams: LockSeams, depth: number): Promise<H
   try {
     if (!(await tryLink(temporary, path, fileSystem))) {
       const stale = await readHolder(path, fileSystem);
-      if (stale === undefined || depth === 0 || !(await processInfo.isGone(stale))) {
+      if (typeof stale === 'string' || depth === 0 || !(await processInfo.isGone(stale))) {
         throw lockedError(path, stale);
       }
       await replaceStale(path, stale, temporary, seams, depth);
@@ -91,7 +108,7 @@ async function replaceStale(
   const breaking = await acquire(`${path}.break`, seams, depth - 1);
   try {
     const now = await readHolder(path, seams.fileSystem);
-    if (now?.token !== stale.token) throw lockedError(path, now);
+    if (tokenOf(now) !== stale.token) throw lockedError(path, now);
     await checkedCall('rename', temporary, () => seams.fileSystem.rename(temporary, path));
   } finally {
     await breaking.release();
@@ -100,7 +117,7 @@ async function replaceStale(
 
 async function release(path: string, mine: Holder, fileSystem: FileSystem): Promise<void> {
   const holder = await readHolder(path, fileSystem);
-  if (holder?.token === mine.token) await unlinkIfThere(fileSystem, path);
+  if (tokenOf(holder) === mine.token) await unlinkIfThere(fileSystem, path);
 }
 
 /** Whether the link was made; false if the name is taken. */
@@ -116,22 +133,30 @@ async function tryLink(temporary: string, path: string, fileSystem: FileSystem):
   }
 }
 
-/** Who the lock names; undefined if there is none, or it cannot be read. */
-async function readHolder(path: string, fileSystem: FileSystem): Promise<Holder | undefined> {
+/** Who the lock names. */
+async function readHolder(path: string, fileSystem: FileSystem): Promise<Holder | 'none' | 'unreadable'> {
   try {
     const text = new TextDecoder().decode(await readFile(fileSystem, path, LOCK_BYTES_MAX));
-    return holderSchema.safeParse(JSON.parse(text)).data;
+    return holderSchema.safeParse(JSON.parse(text)).data ?? 'unreadable';
   } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    if (error instanceof StorageIoError && error.errno === 'ENOENT') return undefined;
+    if (error instanceof SyntaxError) return 'unreadable';
+    if (error instanceof StorageIoError && error.errno === 'ENOENT') return 'none';
     throw error;
   }
 }
 
-function lockedError(path: string, holder: Holder | undefined): StorageError {
-  const who =
-    holder === undefined
-      ? 'by a process that the lock does not name. If you know that no process uses the directory, remove this file'
-      : `by process ${holder.pid}, which runs. Stop that process first`;
-  return new StorageError('storage_locked', `${path}: held ${who}`);
+function tokenOf(holder: Holder | 'none' | 'unreadable'): string | undefined {
+  return typeof holder === 'string' ? undefined : holder.token;
+}
+
+function lockedError(path: string, holder: Holder | 'none' | 'unreadable'): StorageError {
+  return new StorageError('storage_locked', `${path}: ${whoHolds(holder)}`);
+}
+
+function whoHolds(holder: Holder | 'none' | 'unreadable'): string {
+  if (holder === 'none') return 'held by a process that has given it up by now. Try again';
+  if (holder === 'unreadable') {
+    return 'held by a process that the lock does not name. If you know that no process uses the directory, remove this file';
+  }
+  return `held by process ${holder.pid}, which runs. Stop that process first`;
 }

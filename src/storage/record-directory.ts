@@ -7,7 +7,7 @@ import { isLockName, isUnfinished, lockPath, ownNames, UNFINISHED_SUFFIX } from 
 import type { FileSystem } from './file-system.js';
 import { checkFormatVersion, FORMAT_VERSION } from './format-version.js';
 import { type DirectorySeams, dataDirSchema, directorySeams } from './journal-options.js';
-import { acquireLock, type HeldLock } from './lock-file.js';
+import { acquireLock, type HeldLock, type LockStatus, lockStatus } from './lock-file.js';
 import { makeDirectories } from './make-directories.js';
 import { StorageCorruptError, StorageError, StorageIoError } from './storage-error.js';
 
@@ -33,6 +33,7 @@ export interface RecordDirectoryOptions extends DirectorySeams {
 const RECORD_BYTES_MAX = 64 * 1024;
 const CRC_AT = 8;
 const BODY_AT = CRC_AT + 4;
+const FORMAT_BYTES = 2;
 
 /**
  * Makes a directory with one record. The record's file comes last: as long as it is not there nothing has been made, and this may be done again over what a
@@ -74,6 +75,30 @@ export async function openRecordDirectory(options: RecordDirectoryOptions): Prom
     await lock.release().catch(() => {});
     throw error;
   }
+}
+
+/** What a directory of one record holds, for people. */
+export interface RecordDirectoryReport {
+  readonly body: Uint8Array;
+  /** The size of the file. */
+  readonly bytes: number;
+  /** Who has it open. */
+  readonly lock: LockStatus;
+}
+
+/**
+ * Reads a directory that {@link initRecordDirectory} has made, and changes nothing in it; a process may have it open.
+ *
+ * @throws {InvalidInputError} naming the option.
+ * @throws {StorageError} as {@link openRecordDirectory}, except `storage_locked`.
+ */
+export async function inspectRecordDirectory(
+  options: RecordDirectoryOptions,
+): Promise<RecordDirectoryReport> {
+  const { dataDir, fileSystem, kind, seams } = checked(options);
+  const body = await readRecord(dataDir, kind, fileSystem);
+  const lock = await lockStatus(lockPath(dataDir), fileSystem, seams.processInfo);
+  return { body, bytes: BODY_AT + FORMAT_BYTES + body.length, lock };
 }
 
 /** A directory with one small record, which is replaced whole; locked until it is closed. */
@@ -154,7 +179,7 @@ async function readRecord(dataDir: string, kind: RecordKind, fileSystem: FileSys
     }
     if (reader.u32() !== crc32(bytes.subarray(BODY_AT))) throw new MalformedError('its checksum is wrong');
     checkFormatVersion(path, reader.u16());
-    return bytes.subarray(BODY_AT + 2);
+    return bytes.subarray(BODY_AT + FORMAT_BYTES);
   } catch (cause) {
     if (!(cause instanceof MalformedError)) throw cause;
     throw new StorageCorruptError(path, cause.message, { cause, nextStep: kind.ifDamaged });
@@ -173,7 +198,8 @@ async function readIfThere(
     }
     return await readFile(fileSystem, path, RECORD_BYTES_MAX);
   } catch (error) {
-    if (error instanceof StorageIoError && error.errno === 'ENOENT') return undefined;
+    if (error instanceof StorageIoError && (error.errno === 'ENOENT' || error.errno === 'ENOTDIR'))
+      return undefined;
     throw error;
   }
 }

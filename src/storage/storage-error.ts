@@ -98,6 +98,7 @@ const NEXT_STEPS: Readonly<Record<string, string>> = {
   EACCES: 'this user may not do that. Give it the right to read and write there, then start again',
   EPERM: 'this user may not do that. Give it the right to read and write there, then start again',
   EMFILE: 'too many files are open. Raise the limit, then start again',
+  ENOTDIR: 'a part of this path is no directory. Choose another path',
   EIO: 'the disk has failed. Look into the logs of the system; start again only if the disk can be trusted',
 };
 

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -14,6 +14,7 @@ import {
 } from '../../src/high-water/index.js';
 import type { LogRecord } from '../../src/omnipaxos/index.js';
 import { openJournal } from '../../src/storage/index.js';
+import { testCodecs } from '../codec/test-codecs.js';
 
 const codecs = { entryCodec: highWaterCommandCodec, snapshotCodec: highWaterSnapshotCodec };
 const silent = { out() {}, err() {} };
@@ -143,6 +144,31 @@ describe('recovery from a directory that is left', () => {
     const journal = await openDirectory('old');
     await expect(recover('new', 2_000)).rejects.toMatchObject({ field: '--recover-from' });
     await journal.close();
+    expect(await readdir(home)).toEqual(['old']);
+  });
+
+  test('a lock that names nobody, refused and nothing made: a process may run from it', async () => {
+    await makeSurvivor('old', [1_000]);
+    await writeFile(join(home, 'old', 'lock'), 'not JSON');
+    await expect(recover('new', 2_000)).rejects.toMatchObject({ field: '--recover-from' });
+    await expect(recover('new', 2_000)).rejects.toThrow(/remove the file lock/);
+    expect(await readdir(home)).toEqual(['old']);
+  });
+
+  test('entries of another host, refused and nothing made: what it granted cannot be read', async () => {
+    await init('old');
+    const journal = await openJournal({
+      dataDir: join(home, 'old'),
+      entryCodec: testCodecs.entry,
+      snapshotCodec: testCodecs.snapshot,
+    });
+    await journal.persist(
+      [{ kind: 'append', fromIdx: 0, records: [{ kind: 'entry', entry: 'its own' }] }],
+      true,
+    );
+    await journal.close();
+    await expect(recover('new', 2_000)).rejects.toMatchObject({ field: '--recover-from' });
+    await expect(recover('new', 2_000)).rejects.toThrow(/choose --seed-physical-ms by the clocks alone/);
     expect(await readdir(home)).toEqual(['old']);
   });
 

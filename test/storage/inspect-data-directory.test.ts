@@ -19,7 +19,7 @@ test('inspect: a directory that was never opened', async () => {
     acceptedIdx: 0,
     segment: { file: `${dataDir}/journal-1`, torn: false },
   });
-  expect(report).not.toHaveProperty('openedBy');
+  expect(report.lock).toEqual({ kind: 'free' });
   expect(report).not.toHaveProperty('snapshotBytes');
 });
 
@@ -38,7 +38,7 @@ test('inspect: a directory in use, tells what is there and by whom, and changes 
     acceptedIdx: 3,
     snapshotBytes: 8,
     segment: { bytes: 4_096 },
-    openedBy: { pid: 100 },
+    lock: { kind: 'held', holder: { pid: 100, startTime: '100', machineBootId: 'boot' } },
   });
   expect(machine.fileSystem.names(dataDir)).toEqual(before);
   expect(machine.fileSystem.contents(machine.segmentFile())).toEqual(contents);

@@ -7,8 +7,8 @@ export const cliBugs: readonly SeededBug[] = [
     hazards: [],
     effect: 'a new cluster begins below an advance that was accepted and may have been decided',
     file: 'cli/seed.ts',
-    find: '  for (const record of records) {',
-    replace: '  for (const record of records.slice(0, 0)) {',
+    find: '    for (const record of records) {',
+    replace: '    for (const record of records.slice(0, 0)) {',
     foundBy: { test: 'cli/init-node.test.ts' },
   },
   {
@@ -25,8 +25,8 @@ export const cliBugs: readonly SeededBug[] = [
     hazards: [],
     effect: 'a new cluster begins while a node of the old one runs',
     file: 'cli/seed.ts',
-    find: '  if (report.openedBy !== undefined) {',
-    replace: '  if (report.openedBy !== undefined && report.identity.nodeId === 0) {',
+    find: "  if (lock.kind === 'held') return refuse(",
+    replace: "  if (lock.kind === 'held' && dataDir === '') return refuse(",
     foundBy: { test: 'cli/init-node.test.ts' },
   },
   {

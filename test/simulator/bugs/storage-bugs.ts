@@ -52,8 +52,8 @@ export const storageBugs: readonly SeededBug[] = [
     hazards: ['S11'],
     effect: 'a lock is replaced whether its holder runs or not',
     file: 'storage/lock-file.ts',
-    find: 'if (stale === undefined || depth === 0 || !(await processInfo.isGone(stale))) {',
-    replace: 'if (stale === undefined || depth === 0) {',
+    find: "if (typeof stale === 'string' || depth === 0 || !(await processInfo.isGone(stale))) {",
+    replace: "if (typeof stale === 'string' || depth === 0) {",
     foundBy: { test: 'storage/lock-file.test.ts' },
   },
   {
