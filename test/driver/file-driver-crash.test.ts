@@ -67,6 +67,7 @@ async function afterCrash(
   return found;
 }
 
+// S02, S06, S12, S14
 test('file driver: power lost before any call, whatever of the unsynced survives: nothing answered is lost, each epoch is new', async () => {
   let images = 0;
   const points = await crashPoints();
@@ -84,6 +85,7 @@ test('file driver: power lost before any call, whatever of the unsynced survives
   expect(images).toBeGreaterThan(points.length * 2);
 });
 
+// S12
 test('file driver: power lost before any call of its making: made again, or it is there whole', async () => {
   const machine = new FileDriverMachine();
   const points: MemoryFileSystem[] = [];

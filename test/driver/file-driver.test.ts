@@ -118,7 +118,7 @@ describe('file driver: its directory', () => {
     await driver.close();
     const bytes = machine.fileSystem.contents(file);
     const images = [...bytes.keys()].flatMap((at) => [
-      bytes.map((byte, i) => (i === at ? byte ^ 0x10 : byte)),
+      ...[0x01, 0x80, 0xff].map((flip) => bytes.map((byte, i) => (i === at ? byte ^ flip : byte))),
       bytes.subarray(0, at),
     ]);
     images.push(Buffer.concat([bytes, Buffer.from([0])]), new Uint8Array(100_000));
@@ -129,6 +129,7 @@ describe('file driver: its directory', () => {
         file,
         message: expect.stringMatching(/high-water.*highWaterMs above every timestamp/),
       });
+      expect(Buffer.compare(machine.fileSystem.contents(file), image)).toBe(0);
     }
     expect(machine.fileSystem.names(dataDir)).toEqual(['high-water']);
   });
@@ -172,6 +173,7 @@ describe('file driver: its directory', () => {
     await driver.close();
   });
 
+  // S11
   test('opened twice: the second is refused, the first goes on; closed, it can be opened again', async () => {
     const { machine, driver } = await openedFileDriver();
     await expect(machine.open()).rejects.toMatchObject({ code: 'storage_locked' });
@@ -329,6 +331,7 @@ describe('file driver: advances', () => {
     expect(first.outcome).toBe('closed');
   });
 
+  // S11
   test('closed while it writes: the lock is kept until that write has ended, so that it undoes nothing', async () => {
     const { machine, driver } = await openedFileDriver();
     const epoch = await epochOf(driver);
@@ -350,6 +353,7 @@ describe('file driver: advances', () => {
     expect(order).toEqual([`rename ${file}`, 'unlink /data/lock']);
   });
 
+  // S01, S13
   test.each<[FileSystemCallName, string]>([
     ['open', 'ENOSPC'],
     ['write', 'ENOSPC'],

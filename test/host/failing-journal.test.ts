@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { SnapshotPolicy } from '../../src/apply/index.js';
 import {
   type HighWaterCommand,
   type HighWaterSnapshot,
@@ -41,6 +42,8 @@ class JournalNode {
       dataDir,
       entryCodec: highWaterCommandCodec,
       snapshotCodec: highWaterSnapshotCodec,
+      // So small that the journal begins new segments, by size and by snapshot.
+      segmentBytes: 4_096,
       ...this.#seams(),
     });
     const transport = this.#network.transport(1);
@@ -48,6 +51,7 @@ class JournalNode {
       storage,
       transport,
       clock: this.clock,
+      snapshotPolicy: SnapshotPolicy.every(10),
       nextTurn: (call) => queueMicrotask(call),
     });
     for (let ms = 0; ms < 2_000 && host.status().leadership.role !== 'leader'; ms += 10)
@@ -122,5 +126,108 @@ test.each([
     const again = await node.start();
     expect(await driven(node.clock, again.driver.loadHighWater())).toBeGreaterThanOrEqual(10);
     await driven(node.clock, again.close());
+  },
+);
+
+const ADVANCES = 40;
+
+/** What came of one life in which one call of the file system failed. */
+interface FailingLife {
+  readonly node: JournalNode;
+  /** Undefined if there were fewer calls. */
+  readonly failed: FileSystemCall | undefined;
+  /** What was told of the failure: by the opening, or as the reason why the node stopped. */
+  readonly told: unknown;
+  readonly acknowledged: number;
+  /** Calls on the journal that changed something after the failure. */
+  readonly changesAfter: readonly string[];
+}
+
+/** Starts a node, makes advances one after the other until one is refused, and closes it; the call at `skip` of all these fails. */
+async function lifeWithFailure(skip: number, code: string): Promise<FailingLife> {
+  const node = new JournalNode();
+  await node.init();
+  let calls = 0;
+  let failed: FileSystemCall | undefined;
+  const changesAfter: string[] = [];
+  node.fileSystem.onCall = (call) => {
+    if (failed !== undefined && /journal-/.test(call.path) && /write|sync|rename/.test(call.name))
+      changesAfter.push(`${call.name} ${call.path}`);
+    if (calls++ !== skip) return undefined;
+    failed = call;
+    return { kind: 'error', code };
+  };
+  let told: unknown;
+  let acknowledged = 0;
+  const host = await node.start().catch((error: unknown) => {
+    told = error;
+  });
+  if (host instanceof StandaloneHost) {
+    const { leadership } = host.status();
+    const epoch = leadership.role === 'leader' ? leadership.epoch : undefined;
+    for (let value = 1; value <= ADVANCES && epoch !== undefined; value++) {
+      const answer = await driven(node.clock, host.driver.persistHighWater(value, epoch)).catch(() => 0);
+      if (answer === 0) break;
+      acknowledged = value;
+    }
+    if (acknowledged < ADVANCES) {
+      told = await driven(node.clock, host.stopped);
+      if (leadership.role === 'leader') expect(leadership.lease.isValid()).toBe(false);
+      const later = driven(node.clock, host.driver.loadHighWater());
+      await expect(later).rejects.toMatchObject({ code: 'permanent' });
+    }
+    await driven(node.clock, host.close());
+  }
+  return { node, failed, told, acknowledged, changesAfter };
+}
+
+// S01, S13
+test.each(['EIO', 'ENOSPC'])(
+  'a node, %s in each call of its journal in turn: it does not start or it stops, names call and file, writes no more, and comes back with all that was acknowledged',
+  async (code) => {
+    const outcomes = { refused: 0, stopped: 0, harmless: 0 };
+    const failedCalls = new Set<string>();
+    for (let skip = 0; ; skip++) {
+      const { acknowledged, changesAfter, failed, node, told } = await lifeWithFailure(skip, code);
+      if (failed === undefined) break;
+      const where = `${failed.name} ${failed.path}, call ${skip}`;
+      const call = failed.name === 'syncDirectory' ? 'fsync' : failed.name;
+      const error = { code: 'storage_io', call, errno: code };
+      if (told === undefined) {
+        // Only what is nobody's call: the last seal, and giving up the lock.
+        expect(acknowledged, where).toBe(ADVANCES);
+        outcomes.harmless += 1;
+      } else if (told instanceof Error) {
+        expect(told, where).toMatchObject(error);
+        outcomes.refused += 1;
+      } else {
+        expect(told, where).toMatchObject({ kind: 'nodeStopped', reason: { kind: 'storageFailed', error } });
+        outcomes.stopped += 1;
+        failedCalls.add(failed.name);
+      }
+      if (told !== undefined) expect(changesAfter, where).toEqual([]);
+      node.kill();
+      const again = await node.start();
+      const found = await driven(node.clock, again.driver.loadHighWater());
+      expect(found, where).toBeGreaterThanOrEqual(acknowledged);
+      await driven(node.clock, again.close());
+    }
+    expect(outcomes.refused).toBeGreaterThan(10);
+    expect(outcomes.stopped).toBeGreaterThan(100);
+    expect(outcomes.harmless).toBeLessThan(20);
+    // Appending, syncing, and each step of beginning a new segment.
+    expect([...failedCalls].sort()).toEqual(
+      expect.arrayContaining([
+        'close',
+        'fdatasync',
+        'fsync',
+        'open',
+        'readdir',
+        'rename',
+        'syncDirectory',
+        'unlink',
+        'write',
+      ]),
+    );
   },
 );

@@ -71,6 +71,29 @@ async function outcome(fileSystem: MemoryFileSystem): Promise<StableState<string
   }
 }
 
+/**
+ * Opens a directory in which `path` was damaged. Either it is refused, by name, and every file is as it was; or nothing is lost.
+ * @returns whether it was refused.
+ */
+async function openDamaged(fileSystem: MemoryFileSystem, path: string, where: string): Promise<boolean> {
+  const before = diskOf(fileSystem);
+  const machine = new TestMachine(fileSystem, 5_000);
+  const opened = await machine.open().catch((error: unknown) => error);
+  if (opened instanceof Journal) {
+    expect(opened.load(), where).toEqual(intact);
+    return false;
+  }
+  expect(opened, where).toBeInstanceOf(StorageCorruptError);
+  expect(opened, where).toMatchObject({ code: 'storage_corrupt', file: path });
+  expect(diskOf(fileSystem), where).toEqual(before);
+  return true;
+}
+
+/** Every file by its checksum. */
+function diskOf(fileSystem: MemoryFileSystem): [string, number][] {
+  return fileSystem.names(dataDir).map((name) => [name, crc32(fileSystem.contents(`${dataDir}/${name}`))]);
+}
+
 /** The header with its checksum made right again. */
 function withChecksum(bytes: Uint8Array, end: number): Uint8Array {
   new DataView(bytes.buffer).setUint32(8, crc32(bytes.subarray(12, end)));
@@ -79,29 +102,54 @@ function withChecksum(bytes: Uint8Array, end: number): Uint8Array {
 
 // S09, S15
 describe('damage: one byte of a sealed directory', () => {
-  test.each([0x01, 0x80, 0xff])('changed by %i, refused by name, or nothing is lost', async (flip) => {
-    const lastSealAt = boundaries.at(-2) ?? 0;
-    let refused = 0;
-    for (const [path, bytes] of [
-      [identityFile, sealed.fileSystem.contents(identityFile)],
-      [segmentFile, segment],
-    ] as const) {
-      for (let at = 0; at < bytes.length; at++) {
-        const changed = bytes.slice();
-        changed[at] = (changed[at] ?? 0) ^ flip;
-        const found = await outcome(withFile(path, changed));
-        if (found instanceof StorageError) {
-          expect(found, `byte ${at} of ${path}`).toBeInstanceOf(StorageCorruptError);
-          expect(found).toMatchObject({ code: 'storage_corrupt', file: path });
-          refused++;
-        } else {
-          expect(found, `byte ${at} of ${path}`).toEqual(intact);
+  test.each([0x01, 0x80, 0xff])(
+    'changed by %i, refused by name, or nothing is lost; a refused opening leaves the disk as it was',
+    async (flip) => {
+      const lastSealAt = boundaries.at(-2) ?? 0;
+      let refused = 0;
+      for (const [path, bytes] of [
+        [identityFile, sealed.fileSystem.contents(identityFile)],
+        [segmentFile, segment],
+      ] as const) {
+        for (let at = 0; at < bytes.length; at++) {
+          const changed = bytes.slice();
+          changed[at] = (changed[at] ?? 0) ^ flip;
+          const isRefused = await openDamaged(withFile(path, changed), path, `byte ${at} of ${path}`);
+          if (isRefused) refused++;
+          const isAcknowledged = path === identityFile || at < lastSealAt;
+          expect(isRefused, `byte ${at} of ${path}`).toBe(isAcknowledged);
         }
-        const isAcknowledged = path === identityFile || at < lastSealAt;
-        expect(found instanceof StorageError, `byte ${at} of ${path}`).toBe(isAcknowledged);
       }
+      expect(refused).toBeGreaterThan(600);
+    },
+  );
+
+  test.each([0x01, 0x80, 0xff])('of 8 KiB of records, changed by %i: the same', async (flip) => {
+    const machine = new TestMachine();
+    await machine.init();
+    const journal = await machine.open({ segmentBytes: 16_384 });
+    for (let idx = 0; idx < 24; idx++) {
+      await journal.persist([append(idx, `${idx} `.repeat(80)), promise(idx + 1)], true);
+      if (idx % 5 === 0) await settleMicrotasks();
     }
-    expect(refused).toBeGreaterThan(600);
+    await journal.close();
+    const path = machine.segmentFile();
+    const bytes = machine.fileSystem.contents(path);
+    const whole = await recoverFrom(machine.fileSystem);
+    const ends = recordBoundaries(bytes);
+    const [lastSealAt = 0, end = 0] = ends.slice(-2);
+    expect(end).toBeGreaterThan(6_000);
+    expect(end).toBeLessThan(8_192);
+    for (let at = 0; at < end; at++) {
+      const changed = bytes.slice();
+      changed[at] = (changed[at] ?? 0) ^ flip;
+      const copy = machine.fileSystem.clone();
+      copy.put(path, changed);
+      const found = await outcome(copy);
+      expect(found instanceof StorageCorruptError, `byte ${at}`).toBe(at < lastSealAt);
+      if (found instanceof StorageError) expect(found).toMatchObject({ code: 'storage_corrupt', file: path });
+      else expect(found).toEqual(whole);
+    }
   });
 
   test('in a record, the error names the file, the record, its place and the next step', async () => {
@@ -176,6 +224,15 @@ describe('damage: records in the wrong place', () => {
     expect(pairs).toBeGreaterThan(0);
   });
 
+  test('any record once more, behind the last one, is no part of the log', async () => {
+    const end = boundaries.at(-1) ?? 0;
+    for (const { bytes } of records()) {
+      const changed = segment.slice();
+      changed.set(bytes, end);
+      expect(await outcome(withFile(segmentFile, changed))).toEqual(intact);
+    }
+  });
+
   test('one record as it was before it was written (a lost sector), refused', async () => {
     for (const { at, bytes } of records().slice(0, -1)) {
       const changed = segment.slice();
@@ -231,11 +288,6 @@ describe('damage: one byte of a sealed directory of more than 8 KiB, at places d
       }
     },
   );
-
-  /** Every file by its checksum. */
-  function diskOf(fileSystem: MemoryFileSystem): [string, number][] {
-    return fileSystem.names(dataDir).map((name) => [name, crc32(fileSystem.contents(`${dataDir}/${name}`))]);
-  }
 });
 
 describe('damage: whole files', () => {
@@ -279,6 +331,25 @@ describe('damage: whole files', () => {
     const found = await outcome(withFile(segmentFile, other.fileSystem.contents(other.segmentFile())));
     expect(found).toBeInstanceOf(StorageCorruptError);
     expect(String(found)).toMatch(/belongs to directory [0-9a-f]{16}, not to [0-9a-f]{16}/);
+  });
+
+  test('the identity of another node, or of another cluster: refused, and both directories are named', async () => {
+    for (const clusterId of ['test', 'another']) {
+      const other = new TestMachine(undefined, 7_000);
+      await other.init({ clusterId });
+      const found = await outcome(withFile(identityFile, other.fileSystem.contents(identityFile)));
+      expect(found).toBeInstanceOf(StorageCorruptError);
+      expect(String(found)).toMatch(/belongs to directory [0-9a-f]{16}, not to [0-9a-f]{16}/);
+    }
+  });
+
+  test('a part of the segment as it was before its last records were written, and the last seal: refused', async () => {
+    const lastSealAt = boundaries.at(-2) ?? 0;
+    for (const at of boundaries.slice(1, -2)) {
+      const stale = segment.slice();
+      stale.fill(0, at, lastSealAt);
+      expect(await outcome(withFile(segmentFile, stale))).toBeInstanceOf(StorageCorruptError);
+    }
   });
 
   test('a leftover of an opening or rotation that was cut short: not read', async () => {

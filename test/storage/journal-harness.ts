@@ -55,7 +55,7 @@ export class TestMachine {
     return new TestMachine(this.fileSystem.clone(), this.#pid + 1_000);
   }
 
-  init(): Promise<void> {
+  init(options: { readonly clusterId?: string } = {}): Promise<void> {
     const { fileSystem, processInfo, random } = this;
     return initDataDirectory({
       dataDir,
@@ -66,6 +66,7 @@ export class TestMachine {
       fileSystem,
       processInfo,
       random,
+      ...options,
     });
   }
 

@@ -33,6 +33,7 @@ describe('journal: opening', () => {
     });
   });
 
+  // S10
   test('again after close, everything is there and the incarnation has risen', async () => {
     const { machine, journal } = await openedMachine();
     const peers = [
@@ -101,6 +102,7 @@ describe('journal: opening', () => {
     });
   });
 
+  // S10
   test('marked as refused, never opens again and leaves no lock', async () => {
     const { machine, journal } = await openedMachine();
     await journal.markRefused('it was rolled back');
@@ -222,6 +224,21 @@ describe('journal: segments', () => {
     const state = (await machine.open()).load();
     expect(state.records).toEqual(Array.from({ length: 60 }, (_, i) => entry(`entry ${i}`)));
     expect(state.promise.n).toBe(60);
+  });
+
+  test('a new one holds the remembered peers and the openings, too', async () => {
+    const { machine, journal } = await openedMachine();
+    const before = machine.segmentFile();
+    const peers = [
+      { nodeId: 2, directoryId: '00000000000000aa', incarnation: 7, bootId: '00000000000000bb' },
+    ];
+    await journal.rememberPeers(peers);
+    await journal.persist([append(0, 'x'.repeat(5_000))], true);
+    expect(machine.segmentFile()).not.toBe(before);
+    machine.crash();
+    const again = await machine.open();
+    expect(again.peers()).toEqual(peers);
+    expect(again.identity.incarnation).toBe(2);
   });
 
   test('half used, a snapshot moves it into a new one that is small again', async () => {
