@@ -6,16 +6,20 @@ import { parseArgs } from 'node:util';
 import { type Epoch, initDataDirectory, StandaloneHost } from '../../src/index.js';
 
 const TOGETHER = 512;
-const OPENINGS = 5;
+const OPENINGS = 11;
+/** So many before these are not counted: the first ones of a process are slower, whatever is opened. */
+const WARM_UPS = 10;
 const CHECKPOINTS = [10_000, 100_000, 250_000, 500_000, 750_000, 1_000_000];
 
 interface Checkpoint {
   readonly entries: number;
   readonly directoryBytes: number;
-  /** After a garbage collection. */
+  /** After a garbage collection: objects, and what lies outside of the heap (buffers). */
   readonly heapBytes: number;
-  /** The median, from the call to a host that runs. */
-  readonly reopenMs: number;
+  readonly externalBytes: number;
+  readonly rssBytes: number;
+  /** From the call to a host that runs. */
+  readonly reopenMs: { readonly p50: number; readonly p90: number; readonly max: number };
   readonly callsPerSecond: number;
 }
 
@@ -52,7 +56,7 @@ async function main(): Promise<void> {
 
 /** Opens the node, makes advances until so many have been decided in all, and looks at what is there. */
 async function advance(dataDir: string, from: number, to: number): Promise<Checkpoint> {
-  let heapBytes = 0;
+  let memory = process.memoryUsage();
   let seconds = 0;
   {
     await using host = await open(dataDir);
@@ -68,20 +72,26 @@ async function advance(dataDir: string, from: number, to: number): Promise<Check
     await Promise.all(Array.from({ length: TOGETHER }, loop));
     seconds = (performance.now() - beganMs) / 1_000;
     globalThis.gc?.();
-    heapBytes = process.memoryUsage().heapUsed;
+    memory = process.memoryUsage();
   }
   const directoryBytes = await bytesIn(dataDir);
   const reopenings: number[] = [];
-  for (let i = 0; i < OPENINGS; i++) {
+  for (let i = -WARM_UPS; i < OPENINGS; i++) {
     const beganMs = performance.now();
     await using _host = await open(dataDir);
-    reopenings.push(performance.now() - beganMs);
+    if (i >= 0) reopenings.push(performance.now() - beganMs);
   }
   return {
     entries: to,
     directoryBytes,
-    heapBytes,
-    reopenMs: median(reopenings),
+    heapBytes: memory.heapUsed,
+    externalBytes: memory.external,
+    rssBytes: memory.rss,
+    reopenMs: {
+      p50: percentile(reopenings, 0.5),
+      p90: percentile(reopenings, 0.9),
+      max: Math.max(...reopenings),
+    },
     callsPerSecond: (to - from) / seconds,
   };
 }
@@ -100,8 +110,9 @@ async function bytesIn(directory: string): Promise<number> {
   return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
 }
 
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
+/** The smallest value that so large a part of them is at or below. */
+function percentile(values: readonly number[], part: number): number {
+  return [...values].sort((a, b) => a - b)[Math.ceil(values.length * part) - 1] ?? 0;
 }
 
 function print(reached: readonly Checkpoint[], json: boolean): void {
@@ -111,25 +122,32 @@ function print(reached: readonly Checkpoint[], json: boolean): void {
     checkpoint.entries.toLocaleString('en'),
     checkpoint.directoryBytes.toLocaleString('en'),
     checkpoint.heapBytes.toLocaleString('en'),
-    checkpoint.reopenMs.toFixed(1),
+    checkpoint.externalBytes.toLocaleString('en'),
+    checkpoint.rssBytes.toLocaleString('en'),
+    checkpoint.reopenMs.p50.toFixed(1),
+    checkpoint.reopenMs.p90.toFixed(1),
+    checkpoint.reopenMs.max.toFixed(1),
     Math.round(checkpoint.callsPerSecond).toLocaleString('en'),
   ]);
   const out = json ? process.stderr : process.stdout;
-  out.write(
-    `node ${process.version}, ${platform()} ${release()} ${arch()}, ${cpus().length} x ${cpus()[0]?.model ?? '?'}\n`,
-  );
-  for (const line of [['entries', 'directory bytes', 'heap bytes', 'reopen ms', 'advances/s'], ...lines])
-    out.write(`${line.map((cell) => cell.padStart(15)).join('')}\n`);
+  const machine = `${platform()} ${release()} ${arch()}, ${cpus().length} x ${cpus()[0]?.model ?? '?'}`;
+  out.write(`node ${process.version}, ${machine}; ${OPENINGS} openings each\n`);
+  const heading = ['entries', 'directory B', 'heap B', 'external B', 'rss B'];
+  for (const line of [[...heading, 'reopen p50 ms', 'p90', 'max', 'advances/s'], ...lines])
+    out.write(`${line.map((cell) => cell.padStart(14)).join('')}\n`);
   const ratio = (a: number, b: number): number => Number((a / b).toFixed(2));
   const ratios = {
     directory: ratio(last.directoryBytes, first.directoryBytes),
     heap: ratio(last.heapBytes, first.heapBytes),
-    reopen: ratio(last.reopenMs, first.reopenMs),
+    rss: ratio(last.rssBytes, first.rssBytes),
+    reopen: ratio(last.reopenMs.p50, first.reopenMs.p50),
   };
   out.write(
     `after ${last.entries.toLocaleString('en')} in relation to ${first.entries.toLocaleString('en')}: ${JSON.stringify(ratios)}\n`,
   );
-  if (json) process.stdout.write(`${JSON.stringify({ checkpoints: reached, ratios, openings: OPENINGS })}\n`);
+  if (!json) return;
+  const summary = { checkpoints: reached, ratios, openings: OPENINGS, node: process.version, machine };
+  process.stdout.write(`${JSON.stringify(summary)}\n`);
 }
 
 await main();

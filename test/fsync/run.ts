@@ -163,7 +163,12 @@ function print(totals: readonly NodeTotals[]): void {
   const idleSyncs = sum('idleSyncs');
   // One sync serves all that gathered meanwhile: with so many at a time there must be many more records than syncs.
   const ok =
-    violations === 0 && idleSyncs === 0 && sum('accepteds') > 0 && sum('promises') > 0 && recordsPerSync > 2;
+    violations === 0 &&
+    idleSyncs === 0 &&
+    sum('prepares') > 0 &&
+    sum('promises') > 0 &&
+    sum('accepteds') > 0 &&
+    recordsPerSync > 2;
   process.stdout.write(
     `${JSON.stringify({ ok, claims, violations, records: sum('records'), syncs: sum('syncs'), recordsPerSync, idleSyncs })}\n`,
   );
