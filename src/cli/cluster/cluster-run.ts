@@ -18,7 +18,7 @@ const START_TIMEOUT_MS = 30_000;
 /** How long a cluster may be without a leader when one is to be killed, in ms. */
 const LEADER_TIMEOUT_MS = 30_000;
 /** How long the end of a run waits for a grant after the last kill, in ms. */
-const LAST_GRANT_TIMEOUT_MS = 10_000;
+const LAST_GRANT_TIMEOUT_MS = 30_000;
 /** How long the load may take to end, in ms. */
 const LOAD_STOP_TIMEOUT_MS = 10_000;
 
