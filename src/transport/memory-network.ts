@@ -16,16 +16,16 @@ export interface MemoryNetworkOptions<E, S> {
   readonly codecs?: Codecs<E, S>;
   /**
    * What becomes of a message: after how many ms each copy of it arrives; none means that it is lost. Copies that arrive at the same
-   * time keep their order. Default: one copy after 1 ms.
+   * time keep their order. `bytes` is how long it is, or 0 without codecs. Default: one copy after 1 ms.
    */
-  readonly route?: (message: Message<E, S>) => readonly number[];
+  readonly route?: (message: Message<E, S>, bytes: number) => readonly number[];
   /** Sees every message as its sender hands it over, whatever becomes of it. */
   readonly onSend?: (message: Message<E, S>) => void;
   /**
    * Delivers what was sent over a connection that has ended since, even to a later life of the receiver: no transport may do so, and the
-   * protocol bears it. Default false: such messages are lost.
+   * protocol bears it, as long as no life of the receiver is forgotten. A function is asked by receiver. Default false: such messages are lost.
    */
-  readonly deliversLate?: boolean;
+  readonly deliversLate?: boolean | ((to: NodeId) => boolean);
 }
 
 /** How long it takes to connect, in ms. */
@@ -45,6 +45,8 @@ export class MemoryNetwork<E, S> {
   readonly #endpoints = new Map<NodeId, MemoryEndpoint<E, S>>();
   /** One-way links that are cut, as {@link linkKey}. */
   readonly #cut = new Set<string>();
+  /** Connections of which one end only knows that they have ended. */
+  readonly #halfOpen = new WeakSet<MemoryConnection>();
   #connectionsOpened = 0;
 
   constructor(options: MemoryNetworkOptions<E, S>) {
@@ -106,6 +108,20 @@ export class MemoryNetwork<E, S> {
     this.#connectSoon(a, b);
   }
 
+  /**
+   * Breaks the connection between two nodes, and only `knowing` is told: to the other one it is open, and what it sends is lost, until a new
+   * connection takes its place, `durationMs` later at the earliest.
+   * @returns false if they are not connected.
+   */
+  halfOpen(knowing: NodeId, other: NodeId, durationMs: number): boolean {
+    const connection = this.#endpoints.get(knowing)?.connections.get(other);
+    if (connection === undefined || this.#halfOpen.has(connection)) return false;
+    this.#halfOpen.add(connection);
+    this.#endpoints.get(knowing)?.disconnected(other, connection);
+    this.#connectSoon(knowing, other, durationMs);
+    return true;
+  }
+
   /** The process of this node has ended without a word: none of its handlers is called any more, and its peers see their connections end. */
   kill(nodeId: NodeId): void {
     this.#endpoints.get(nodeId)?.end();
@@ -140,9 +156,10 @@ export class MemoryNetwork<E, S> {
     const { codecs, onSend, route } = this.#options;
     onSend?.(message);
     const connection = endpoint.connections.get(message.to);
-    if (connection === undefined || this.#cut.has(linkKey(message.from, message.to))) return false;
+    if (connection === undefined || this.#isCut(message.from, message.to)) return false;
+    if (this.#halfOpen.has(connection)) return true;
     const bytes = codecs === undefined ? undefined : encodeMessage(message, codecs);
-    for (const delayMs of route?.(message) ?? [1]) {
+    for (const delayMs of route?.(message, bytes?.length ?? 0) ?? [1]) {
       this.#options.clock.setTimer(delayMs, () => {
         const copy = codecs === undefined || bytes === undefined ? message : decodeMessage(bytes, codecs);
         this.#arrive(copy, connection);
@@ -159,7 +176,10 @@ export class MemoryNetwork<E, S> {
       return;
     }
     const isLate = receiver.connections.get(message.from) !== connection;
-    if (!isLate || this.#options.deliversLate === true) receiver.received(message);
+    const { deliversLate = false } = this.#options;
+    const isDelivered =
+      !isLate || (typeof deliversLate === 'boolean' ? deliversLate : deliversLate(message.to));
+    if (isDelivered) receiver.received(message);
   }
 
   #connectSoon(a: NodeId, b: NodeId, delayMs = CONNECT_MS): void {
@@ -200,11 +220,21 @@ export class MemoryNetwork<E, S> {
     return (
       !left.isClosed &&
       !right.isClosed &&
-      !left.connections.has(right.nodeId) &&
-      !right.connections.has(left.nodeId) &&
-      !this.#cut.has(linkKey(left.nodeId, right.nodeId)) &&
-      !this.#cut.has(linkKey(right.nodeId, left.nodeId))
+      !this.#isConnected(left, right.nodeId) &&
+      !this.#isConnected(right, left.nodeId) &&
+      !this.#isCut(left.nodeId, right.nodeId) &&
+      !this.#isCut(right.nodeId, left.nodeId)
     );
+  }
+
+  /** A half-open connection gives way to a new one. */
+  #isConnected(endpoint: MemoryEndpoint<E, S>, peer: NodeId): boolean {
+    const connection = endpoint.connections.get(peer);
+    return connection !== undefined && !this.#halfOpen.has(connection);
+  }
+
+  #isCut(from: NodeId, to: NodeId): boolean {
+    return this.#cut.size > 0 && this.#cut.has(linkKey(from, to));
   }
 
   /** Runs `run` after `delayMs`, and after the receiver's process has stopped standing still. */

@@ -114,6 +114,28 @@ describe('memory network', () => {
     expect([one.peer.events, two.peer.events]).toEqual([['+2'], ['+1']]);
   });
 
+  // T01, T07
+  test('a connection half open, only one end is told; what the other one sends is lost, until a new connection takes its place', async () => {
+    const bench = new Bench();
+    const [one, two] = await bench.startPair();
+    expect(bench.network.halfOpen(1, 2, 100)).toBe(true);
+    expect(bench.network.halfOpen(1, 2, 100)).toBe(false);
+    two.transport.send(bulk(2, 1, 1));
+    one.transport.send(bulk(1, 2, 2));
+    await bench.pass(99);
+    expect([one.peer.events, two.peer.events]).toEqual([['+2', '-2'], ['+1']]);
+    expect([one.peer.messages, two.peer.messages]).toEqual([[], []]);
+    expect([one.transport.stats().messagesDropped, two.transport.stats().messagesDropped]).toEqual([1, 0]);
+    await bench.pass(2);
+    expect([one.peer.events, two.peer.events]).toEqual([
+      ['+2', '-2', '+2'],
+      ['+1', '+1'],
+    ]);
+    two.transport.send(bulk(2, 1, 3));
+    await bench.pass(2);
+    expect(counters(one.peer.messages)).toEqual([3]);
+  });
+
   test('a node isolated before it starts, is connected when the links are healed', async () => {
     const bench = new Bench();
     const one = await bench.start(1);
