@@ -1,7 +1,15 @@
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { parseInput } from '../../src/errors/index.js';
-import { FAULT_RATES } from '../../src/testing/simulator/shrink.js';
+import { FAULT_SWITCHES } from '../../src/testing/simulator/shrink.js';
+
+/** Words, a few on each line. */
+function wrapped(words: readonly string[]): string {
+  const lines = Array.from({ length: Math.ceil(words.length / 8) }, (_, line) =>
+    words.slice(8 * line, 8 * line + 8).join(', '),
+  );
+  return lines.join(',\n                ');
+}
 
 export const USAGE = `npm run sim -- [options]
 
@@ -14,7 +22,8 @@ export const USAGE = `npm run sim -- [options]
   --trace       print everything that happens
   --shrink      with --seed: look for few faults that still break the same invariant
   --without A,B with --seed: leave out these acts of chaos, by the numbers that a trace has
-  --off A,B     with --seed: switch off these kinds of faults (${FAULT_RATES.join(', ')})
+  --off A,B     with --seed: switch off these kinds of faults and chaos:
+                ${wrapped(FAULT_SWITCHES)}
   --json        print one object, as the last line
 
   --list-bugs   list the seeded bugs
@@ -49,7 +58,7 @@ const flagsSchema = z
     off: z
       .string()
       .transform(listOf)
-      .pipe(z.array(z.enum(FAULT_RATES, `must be among ${FAULT_RATES.join(', ')}`)))
+      .pipe(z.array(z.enum(FAULT_SWITCHES, `must be among ${FAULT_SWITCHES.join(', ')}`)))
       .default([]),
     json: z.boolean().default(false),
     help: z.boolean().default(false),

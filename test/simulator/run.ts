@@ -8,17 +8,21 @@ import type { SeededBug } from './bugs/bug.js';
 import { catalogue } from './bugs/catalogue.js';
 import { bugsNamed, describeFinding, findBugs, listBugs } from './bugs/find-bugs.js';
 import { type Flags, readFlags, USAGE } from './flags.js';
-import { runSeed, type SeedResult, type SeedTask } from './seed-worker.js';
+import { forgetStacks, runSeed, type SeedResult, type SeedTask } from './seed-worker.js';
 
 /** What can be added up over seeds. */
-type Counts = Omit<SimulationReport, 'seed' | 'traceHash' | 'leaderAfterTimeouts'>;
+type Counts = Omit<SimulationReport, 'seed' | 'traceHash' | keyof Recovery>;
+
+/** How long worlds take to have a leader, in election timeouts. */
+type Recovery = Pick<SimulationReport, 'electedAfterTimeouts' | 'servingAfterTimeouts'>;
 
 /** Adds up what seeds have done, and tells how far it is. */
 class Tally {
   readonly #flags: Flags;
   readonly #beganMs = performance.now();
   readonly #totals: Partial<Record<keyof Counts, number>> = {};
-  #leaderAfterTimeoutsMax = 0;
+  readonly #elected: number[] = [];
+  readonly #serving: number[] = [];
   #traceHash = '';
   #seeds = 0;
   #violations = 0;
@@ -34,8 +38,9 @@ class Tally {
       this.#violations += 1;
       process.stderr.write(`${result.failure}\n\n`);
     } else {
-      const { seed, traceHash, leaderAfterTimeouts, ...counts } = result.report;
-      this.#leaderAfterTimeoutsMax = Math.max(this.#leaderAfterTimeoutsMax, leaderAfterTimeouts);
+      const { seed, traceHash, electedAfterTimeouts, servingAfterTimeouts, ...counts } = result.report;
+      this.#elected.push(electedAfterTimeouts);
+      this.#serving.push(servingAfterTimeouts);
       this.#traceHash = traceHash;
       // Object.entries forgets that the keys are those of Counts.
       for (const [key, count] of Object.entries(counts) as [keyof Counts, number][])
@@ -53,7 +58,8 @@ class Tally {
       steps,
       simulatedSeconds: Math.round(simulatedMs / 1_000),
       ...counts,
-      leaderAfterTimeoutsMax: Math.ceil(this.#leaderAfterTimeoutsMax),
+      electedAfterTimeouts: quantiles(this.#elected),
+      servingAfterTimeouts: quantiles(this.#serving),
       // Of one world, to compare two runs of it.
       ...(this.#flags.seed === undefined ? {} : { traceHash: this.#traceHash }),
       violations: this.#violations,
@@ -72,6 +78,14 @@ class Tally {
     const line = `${this.#seeds} ${of}, ${this.#violations} violations`;
     process.stderr.write(process.stderr.isTTY ? `\r${line}` : `${line}\n`);
   }
+}
+
+/** Of so many worlds: the median, the worst of a hundred, and the worst. */
+function quantiles(values: readonly number[]): { p50: number; p99: number; max: number } {
+  const sorted = [...values].sort((a, b) => a - b);
+  const at = (part: number): number =>
+    Math.round(10 * (sorted[Math.min(sorted.length - 1, Math.floor(part * sorted.length))] ?? 0)) / 10;
+  return { p50: at(0.5), p99: at(0.99), max: at(1) };
 }
 
 /** The seeds to run, one after the other, as long as there is time. */
@@ -164,6 +178,7 @@ async function simulate(flags: Flags): Promise<void> {
   const tally = new Tally(flags);
   const tasks = seedsOf(flags);
   if (flags.workers === 1) {
+    if (!flags.trace) forgetStacks();
     const trace = flags.trace ? (line: string) => void process.stdout.write(`${line}\n`) : undefined;
     for (const task of tasks) {
       tally.add(await runSeed(task, trace));
@@ -176,7 +191,9 @@ async function simulate(flags: Flags): Promise<void> {
   if (flags.json) process.stdout.write(`${JSON.stringify(summary)}\n`);
   else
     for (const [name, value] of Object.entries(summary))
-      process.stdout.write(`${name.padEnd(18)} ${value}\n`);
+      process.stdout.write(
+        `${name.padEnd(22)} ${typeof value === 'object' ? JSON.stringify(value) : value}\n`,
+      );
   process.exitCode = summary.ok ? 0 : 1;
 }
 

@@ -1,8 +1,11 @@
 import type { StandaloneHost } from '../../host/index.js';
 import type { NodeId } from '../../omnipaxos/index.js';
 import type { ChaosStage } from './chaos.js';
-import { type ChaosKind, quorumsOf } from './fault-plan.js';
+import type { DirectoryLosses } from './directory-losses.js';
+import { type ChaosKind, quorumsOf, WALL_START_MS } from './fault-plan.js';
 import type { SimulatedMachine } from './simulated-machine.js';
+
+const YEAR_MS = 365 * 86_400_000;
 
 /** What each kind of chaos does. */
 export const CHAOS_ACTS: Readonly<Record<ChaosKind, (stage: ChaosStage) => void>> = {
@@ -13,8 +16,9 @@ export const CHAOS_ACTS: Readonly<Record<ChaosKind, (stage: ChaosStage) => void>
   crashInWrite: ({ machine, random }) => {
     // A machine that is down comes up first: the power fails while it recovers.
     machine.boot();
-    machine.crashInCall(random.below(random.pick([3, 12, 40])));
+    machine.disk.crashInCall(random.below(random.pick([3, 12, 40])));
   },
+  stop: ({ machine }) => machine.stop(),
   crashLoop: (stage) => crashLoop(stage, 2 + stage.random.below(6)),
   rollingRestart: ({ machines, scheduler, random, isOver }) => {
     const everyMs = random.between(20, 600);
@@ -79,19 +83,70 @@ export const CHAOS_ACTS: Readonly<Record<ChaosKind, (stage: ChaosStage) => void>
     counters.flaps += 1;
     network.flap(nodeId, peer);
   },
-  // From a stall of the event loop to a suspended machine.
+  halfOpen: ({ network, nodeId, peer, random, counters }) => {
+    if (network.halfOpen(nodeId, peer, random.between(5, random.pick([200, 2_000])))) counters.halfOpens += 1;
+  },
+  // Each direction ends at a time of its own.
+  clog: (stage) => {
+    const { counters, random, routes } = stage;
+    const longestMs = random.pick([100, 500, 3_000]);
+    for (const [from, to] of directions(stage)) {
+      if (random.chance(0.5)) continue;
+      counters.clogs += 1;
+      routes.clog(from, to, random.between(10, longestMs));
+    }
+  },
+  slowLink: (stage) => {
+    const { counters, nodeId, random, routes } = stage;
+    const bytesPerMs = random.pick([0.5, 2, 10]);
+    const durationMs = random.between(500, 5_000);
+    for (const [from, to] of directions(stage)) {
+      if (to !== nodeId) continue;
+      counters.slowLinks += 1;
+      routes.slowDown(from, to, bytesPerMs, durationMs);
+    }
+  },
   freeze: ({ machine, random, counters }) => {
     counters.freezes += 1;
     machine.clock.freeze(random.between(10, random.pick([100, 1_000, 5_000])));
   },
+  // On one machine or on two, from less than a heartbeat round to ten of them.
+  stall: ({ machine, machines, peer, random, counters }) => {
+    const stalled = random.chance(0.5) ? [machine] : [machine, machines.get(peer)];
+    for (const each of new Set(stalled)) {
+      counters.stalls += 1;
+      each?.clock.stall(random.between(20, random.pick([200, 1_500])));
+    }
+  },
+  suspend: ({ machine, random, counters }) => {
+    if (machine.clock.suspend(random.between(10, random.pick([300, 5_000])))) counters.suspensions += 1;
+  },
   stepWall: ({ machine, random, counters }) => {
-    counters.wallSteps += 1;
-    machine.clock.stepWall(Math.floor(random.between(-1, 1) * random.pick([10, 10_000, 86_400_000])));
+    const stepMs = Math.floor(random.between(-1, 1) * random.pick([10, 10_000, 86_400_000]));
+    if (machine.clock.stepWall(stepMs)) counters.wallSteps += 1;
+  },
+  jumpWall: ({ machine, random, counters }) => {
+    const toMs = random.pick([
+      0,
+      -1,
+      WALL_START_MS,
+      WALL_START_MS + random.below(50) * YEAR_MS,
+      2 ** 45,
+      2 ** 53,
+    ]);
+    if (machine.clock.setWall(toMs)) counters.wallJumps += 1;
+  },
+  stopWall: ({ machine, random, counters }) => {
+    if (machine.clock.stopWall(random.between(10, random.pick([300, 5_000])))) counters.wallStops += 1;
   },
   fillDisk: ({ machine, random, counters }) => {
     counters.fullDisks += 1;
-    machine.fillDisk(random.between(10, random.pick([200, 3_000])));
+    machine.disk.fill(random.between(10, random.pick([200, 3_000])));
   },
+  copyDirectory: ({ machine, losses }) => {
+    if (losses.victim === undefined) machine.copyDirectory();
+  },
+  loseDirectory,
   reconfigure,
   handOver: (stage) => {
     const result = leaderOf(stage)?.transferLeadership(stage.peer);
@@ -104,6 +159,32 @@ export const CHAOS_ACTS: Readonly<Record<ChaosKind, (stage: ChaosStage) => void>
   setPriority: ({ machine, random }) => machine.host?.setPriority(random.below(4)),
 };
 
+/** Few directories can be set back at a time, so it is tried more often. */
+const LOSSES = ['wiped', 'setBack', 'setBack', 'setBack', 'setBack', 'rot', 'misdirected', 'stale'] as const;
+
+/** One machine of a world, at the most, loses its directory, in a way that the others can find out. */
+function loseDirectory(stage: ChaosStage): void {
+  const { losses, machine, machines, random } = stage;
+  const kind = random.pick(LOSSES);
+  if (kind === 'wiped' || kind === 'setBack') {
+    const losing = [...machines.values()].filter((each) => {
+      const incarnation = kind === 'wiped' ? 0 : each.copiedIncarnation;
+      return incarnation !== undefined && losses.mayBeSetBack(each, incarnation);
+    });
+    if (losing.length > 0) lose(random.pick(losing), kind, losses);
+    return;
+  }
+  // Only a journal that was closed says of all its records that they were durable.
+  machine.stop((isClean) => {
+    if (isClean && losses.mayBeDamaged(machine) && machine.damageDirectory(kind)) losses.lost(machine.nodeId);
+  });
+}
+
+function lose(machine: SimulatedMachine, kind: 'wiped' | 'setBack', losses: DirectoryLosses): void {
+  losses.lost(machine.nodeId);
+  machine.loseDirectory(kind);
+}
+
 function crashLoop(stage: ChaosStage, times: number): void {
   const { machine, random, scheduler } = stage;
   if (times === 0 || stage.isOver()) return;
@@ -114,12 +195,14 @@ function crashLoop(stage: ChaosStage, times: number): void {
 
 /** A leader proposes to go on with some of the machines, and sometimes with another lease. */
 function reconfigure(stage: ChaosStage): void {
-  const { machines, plan, random } = stage;
+  const { losses, machines, plan, random } = stage;
   const leader = leaderOf(stage);
   if (leader === undefined) return;
   const { config } = leader.status().node.core;
-  const drawn = [...machines.keys()].filter(() => random.chance(0.6));
-  const nodes = drawn.length === 0 ? [random.pick([...machines.keys()])] : drawn;
+  const candidates = [...machines.keys()].filter((nodeId) => nodeId !== losses.victim);
+  const drawn = candidates.filter(() => random.chance(0.6));
+  const nodes = drawn.length === 0 ? [random.pick(candidates)] : drawn;
+  if (!losses.mayBeMembers(nodes)) return;
   leader.reconfigure({
     configId: config.configId + 1,
     nodes,
@@ -131,6 +214,11 @@ function reconfigure(stage: ChaosStage): void {
 
 function nodeIdsOf({ machines }: ChaosStage): readonly NodeId[] {
   return [...machines.keys()];
+}
+
+/** Both directions between any two. */
+function directions(stage: ChaosStage): (readonly [NodeId, NodeId])[] {
+  return pairs(nodeIdsOf(stage)).flatMap(([a, b]) => [[a, b] as const, [b, a] as const]);
 }
 
 function pairs(nodeIds: readonly NodeId[]): (readonly [NodeId, NodeId])[] {

@@ -4,7 +4,9 @@ import type { SeededRandom } from '../../runtime/index.js';
 import type { MemoryNetwork } from '../../transport/index.js';
 import { CHAOS_ACTS } from './chaos-acts.js';
 import type { FaultCounters } from './counters.js';
+import type { DirectoryLosses } from './directory-losses.js';
 import type { ChaosKind, FaultPlan } from './fault-plan.js';
+import type { MessageRoutes } from './message-routes.js';
 import type { Scheduler } from './scheduler.js';
 import type { SimulatedMachine } from './simulated-machine.js';
 
@@ -14,7 +16,11 @@ export interface ChaosOptions {
   readonly plan: FaultPlan;
   readonly machines: ReadonlyMap<NodeId, SimulatedMachine>;
   readonly network: MemoryNetwork<HighWaterCommand, HighWaterSnapshot>;
+  readonly routes: MessageRoutes;
+  readonly losses: DirectoryLosses;
   readonly counters: FaultCounters;
+  /** Kinds that are left out. */
+  readonly withoutKinds: ReadonlySet<ChaosKind>;
   /** Numbers of acts that are left out. */
   readonly without: ReadonlySet<number>;
   readonly trace: (nodeId: NodeId, event: string) => void;
@@ -57,7 +63,7 @@ export class Chaos {
     this.#stopped = true;
     this.#options.network.heal();
     for (const machine of this.#options.machines.values()) {
-      machine.relieve();
+      machine.disk.relieve();
       machine.boot();
     }
   }
@@ -74,12 +80,12 @@ export class Chaos {
   }
 
   #act(number: number, random: SeededRandom): void {
-    const { machines, trace } = this.#options;
+    const { machines, trace, withoutKinds } = this.#options;
     const kind = this.#draw(random);
     const nodeId = random.pick([...machines.keys()]);
     const peer = random.pick([...machines.keys()]);
     const machine = machines.get(nodeId);
-    if (machine === undefined) return;
+    if (machine === undefined || withoutKinds.has(kind)) return;
     trace(nodeId, `chaos ${number}: ${kind}`);
     for (const each of machines.values()) each.touch();
     CHAOS_ACTS[kind]({

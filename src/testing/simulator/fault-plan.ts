@@ -17,12 +17,18 @@ export interface FaultPlan {
   readonly loss: number;
   readonly duplication: number;
   readonly reordering: number;
+  /** Of each message: it takes far longer than the others, and those behind it wait for it. */
+  readonly delayTail: number;
   readonly delayMs: { readonly min: number; readonly max: number };
   readonly syncMs: { readonly min: number; readonly max: number };
   /** Of each call of a disk. */
   readonly diskFailure: number;
   /** Of each write to a journal: it writes a part, and says so. */
   readonly shortWrites: number;
+  /** Whether one machine may lose its directory: wiped, set back, cloned or damaged. */
+  readonly lossOfDirectory: boolean;
+  /** Of each answer to a client: it is under way for seconds, longer than a failover takes. */
+  readonly slowReplies: number;
   /** How much the clocks' rates differ, at most. */
   readonly clockDrift: number;
   /** How much the clocks' wall times differ at first, at most, in ms. */
@@ -39,12 +45,16 @@ export interface FaultPlan {
   readonly leaseMs: number;
 }
 
+/** What a wall clock that is right shows when a world begins, in ms. */
+export const WALL_START_MS = 1_700_000_000_000;
+
 /** The kinds of chaos. */
 export const CHAOS_KINDS = [
   'crash',
   'crashAll',
   'crashInWrite',
   'crashLoop',
+  'stop',
   'rollingRestart',
   'restart',
   'isolate',
@@ -59,9 +69,18 @@ export const CHAOS_KINDS = [
   'chained',
   'heal',
   'flap',
+  'halfOpen',
+  'clog',
+  'slowLink',
   'freeze',
+  'stall',
+  'suspend',
   'stepWall',
+  'jumpWall',
+  'stopWall',
   'fillDisk',
+  'copyDirectory',
+  'loseDirectory',
   'reconfigure',
   'handOver',
   'takeOver',
@@ -97,6 +116,7 @@ export function drawFaultPlan(random: SeededRandom): FaultPlan {
     if (mood === 'calm') return 0;
     return mood === 'all' ? (values.at(-1) ?? drawn) : drawn;
   };
+  const lossOfDirectory = rate([0, 0, 0, 1]) > 0;
   return {
     nodes: random.pick([1, 3, 3, 3, 3, 4, 5]),
     writeQuorum: random.pick([undefined, undefined, 0, 0.5, 1]),
@@ -107,6 +127,7 @@ export function drawFaultPlan(random: SeededRandom): FaultPlan {
     loss: rate([0, 0.01, 0.1, 0.3]),
     duplication: rate([0, 0.01, 0.1, 0.5]),
     reordering: rate([0, 0.05, 0.5]),
+    delayTail: rate([0, 0, 0.002, 0.02]),
     delayMs: random.pick([
       { min: 0.1, max: 1 },
       { min: 0.1, max: 10 },
@@ -119,11 +140,13 @@ export function drawFaultPlan(random: SeededRandom): FaultPlan {
     ]),
     diskFailure: rate([0, 0, 0.0005, 0.003]),
     shortWrites: rate([0, 0.01, 0.1]),
+    lossOfDirectory,
+    slowReplies: rate([0, 0, 0.01, 0.1]),
     // The ratio of two clocks' rates stays within the configuration's maxClockDrift of 0.01.
     clockDrift: rate([0, 0.001, 0.0045]),
     clockSkewMs: rate([0, 50, 5_000, 86_400_000]),
     chaosEveryMs: mood === 'calm' ? Number.POSITIVE_INFINITY : random.pick([100, 400, 1_500]),
-    weights: drawWeights(rate),
+    weights: drawWeights(rate, lossOfDirectory),
     snapshotEvery: random.pick([3, 10, 50, 1_000]),
     applyChunk: random.pick([
       { items: 256, restMs: 0 },
@@ -136,12 +159,16 @@ export function drawFaultPlan(random: SeededRandom): FaultPlan {
   };
 }
 
-function drawWeights(rate: (values: readonly number[]) => number): Record<ChaosKind, number> {
+function drawWeights(
+  rate: (values: readonly number[]) => number,
+  lossOfDirectory: boolean,
+): Record<ChaosKind, number> {
   return {
     crash: rate([0, 1, 3]),
     crashAll: rate([0, 0, 0.3]),
     crashInWrite: rate([0, 1, 3]),
     crashLoop: rate([0, 0, 0.5]),
+    stop: rate([0, 0, 0.5]),
     rollingRestart: rate([0, 0, 0.3]),
     restart: 4,
     isolate: rate([0, 1, 2]),
@@ -156,9 +183,18 @@ function drawWeights(rate: (values: readonly number[]) => number): Record<ChaosK
     chained: rate([0, 0.5]),
     heal: 2,
     flap: rate([0, 1, 2]),
+    halfOpen: rate([0, 0.5]),
+    clog: rate([0, 0.5]),
+    slowLink: rate([0, 0.5]),
     freeze: rate([0, 1]),
+    stall: rate([0, 0.5]),
+    suspend: rate([0, 0.5]),
     stepWall: rate([0, 1]),
+    jumpWall: rate([0, 0, 0.3]),
+    stopWall: rate([0, 0, 0.3]),
     fillDisk: rate([0, 0, 0.5]),
+    copyDirectory: lossOfDirectory ? 2 : 0,
+    loseDirectory: lossOfDirectory ? 2 : 0,
     reconfigure: rate([0, 0, 0.5, 2]),
     handOver: rate([0, 0, 0.5, 2]),
     takeOver: rate([0, 0, 0.5]),

@@ -16,6 +16,7 @@ import {
 import type {
   CrashLoss,
   DiskBehaviour,
+  DiskDamage,
   DiskFault,
   SimulatedDisk,
   SimulatedDiskOptions,
@@ -25,6 +26,10 @@ import { timedFileSystem } from './timed-file-system.js';
 const DATA_DIR = '/data';
 /** Small, so that the journal often goes on in a new segment. */
 const SEGMENT_BYTES = 16_384;
+/** The largest block that is found elsewhere, or as it was. */
+const BLOCK_BYTES = 512;
+/** A journal ends with a seal, of fewer bytes than this, which states that all before it is durable. Damage keeps off it. */
+const INTACT_TAIL_BYTES = 64;
 /** Fault kinds by call; what is not here reads. */
 const SYNC_CALLS = new Set<FileSystemCall['name']>(['fdatasync', 'fsync', 'syncDirectory']);
 const WRITE_CALLS = new Set<FileSystemCall['name']>(['write', 'link', 'rename', 'unlink', 'mkdir']);
@@ -36,14 +41,17 @@ const WRITE_CALLS = new Set<FileSystemCall['name']>(['write', 'link', 'rename', 
 export class JournalDisk implements SimulatedDisk {
   readonly #options: SimulatedDiskOptions;
   readonly #random: SeededRandom;
-  readonly #files = new MemoryFileSystem();
+  readonly #files: MemoryFileSystem;
   #made: Promise<void> | undefined;
   /** Counts the processes: each has a pid of its own. */
   #lives = 0;
+  /** What files held when the disk was copied last, by path: what a stale block may be found to hold. */
+  readonly #earlier = new Map<string, Uint8Array>();
 
-  constructor(options: SimulatedDiskOptions) {
+  constructor(options: SimulatedDiskOptions, files = new MemoryFileSystem()) {
     this.#options = options;
     this.#random = options.random;
+    this.#files = files;
   }
 
   async open(behaviour: DiskBehaviour): Promise<Storage<HighWaterCommand, HighWaterSnapshot>> {
@@ -77,6 +85,53 @@ export class JournalDisk implements SimulatedDisk {
     ]);
     this.#files.crash((change) => this.#survival(change, survives(), loss));
     return loss;
+  }
+
+  exit(): void {
+    this.#files.kill();
+  }
+
+  copy(): SimulatedDisk {
+    const files = this.#files.clone();
+    files.crash();
+    for (const path of pathsIn(files)) this.#earlier.set(path, files.contents(path));
+    const copy = new JournalDisk({ ...this.#options, random: this.#random.fork() }, files);
+    copy.#made = this.#made;
+    copy.#lives = this.#lives;
+    return copy;
+  }
+
+  damage(kind: DiskDamage): string | undefined {
+    const paths = pathsIn(this.#files).filter((path) => !path.endsWith('/lock'));
+    if (paths.length === 0) return undefined;
+    const path = this.#random.pick(paths);
+    const bytes = this.#files.contents(path);
+    const endAt =
+      bytes.findLastIndex((byte) => byte !== 0) + 1 - (path.endsWith('/identity') ? 0 : INTACT_TAIL_BYTES);
+    if (endAt < 2) return undefined;
+    const changed = this.#changed(kind, path, bytes, endAt);
+    const from = changed.findIndex((byte, at) => byte !== bytes[at]);
+    if (from === -1) return undefined;
+    this.#files.put(path, changed);
+    return `${kind} of byte ${from} of ${path}`;
+  }
+
+  /** The bytes of a file with some of those below `endAt` changed, or none. */
+  #changed(kind: DiskDamage, path: string, bytes: Uint8Array, endAt: number): Uint8Array {
+    const changed = bytes.slice();
+    if (kind === 'rot') {
+      const at = this.#random.below(endAt);
+      changed[at] = (bytes[at] ?? 0) ^ (1 << this.#random.below(8));
+      return changed;
+    }
+    const length = Math.min(endAt, 1 + this.#random.below(BLOCK_BYTES));
+    const to = this.#random.below(endAt - length + 1);
+    const source = kind === 'stale' ? this.#earlier.get(path) : bytes;
+    const from = kind === 'stale' ? to : this.#random.below(endAt - length + 1);
+    // Where a file was shorter, or was not there, a stale block is empty.
+    changed.fill(0, to, to + length);
+    changed.set(source?.subarray(from, from + length) ?? [], to);
+    return changed;
   }
 
   /** Each change is decided by itself, so any subset may be left, and of some writes a part. */
@@ -123,6 +178,10 @@ export class JournalDisk implements SimulatedDisk {
           : undefined;
     }
   }
+}
+
+function pathsIn(files: MemoryFileSystem): string[] {
+  return files.names(DATA_DIR).map((name) => `${DATA_DIR}/${name}`);
 }
 
 function kindOf({ name }: FileSystemCall): 'sync' | 'write' | 'read' {

@@ -63,7 +63,6 @@ export class RestlessCaller {
     ] as const);
     const { driver, host, life } = machine;
     if (driver === undefined || host?.health().state === 'stopped' || machine.clock.frozenForMs > 0) return;
-    machine.touch();
     this.#calls += 1;
     this.#carryOut(misuse, machine, driver).then(
       (answer) => {

@@ -4,9 +4,20 @@ export interface ScheduledEvent {
   cancel(): void;
 }
 
-interface Entry extends ScheduledEvent {
+class Entry implements ScheduledEvent {
+  readonly dueMs: number;
   readonly order: number;
   run: (() => void) | undefined;
+
+  constructor(dueMs: number, order: number, run: () => void) {
+    this.dueMs = dueMs;
+    this.order = order;
+    this.run = run;
+  }
+
+  cancel(): void {
+    this.run = undefined;
+  }
 }
 
 /**
@@ -26,14 +37,7 @@ export class Scheduler {
 
   /** Schedules `run` for `delayMs` from now (at least 0). */
   after(delayMs: number, run: () => void): ScheduledEvent {
-    const entry: Entry = {
-      dueMs: this.#nowMs + Math.max(0, delayMs),
-      order: this.#scheduled++,
-      run,
-      cancel: () => {
-        entry.run = undefined;
-      },
-    };
+    const entry = new Entry(this.#nowMs + Math.max(0, delayMs), this.#scheduled++, run);
     this.#push(entry);
     return entry;
   }

@@ -1,14 +1,17 @@
 import fc from 'fast-check';
-import type { FaultPlan } from './fault-plan.js';
-import { runSimulation, SimulationFailure } from './simulation.js';
+import { CHAOS_KINDS, type ChaosKind, type FaultPlan } from './fault-plan.js';
+import { runSimulation, SimulationFailure, type SimulationOptions } from './simulation.js';
 
 /** What every world may do without, each with the value that switches it off. */
 const SWITCHED_OFF = {
   loss: 0,
   duplication: 0,
   reordering: 0,
+  delayTail: 0,
   diskFailure: 0,
   shortWrites: 0,
+  lossOfDirectory: false,
+  slowReplies: 0,
   clockDrift: 0,
   clockSkewMs: 0,
   restlessEveryMs: Number.POSITIVE_INFINITY,
@@ -19,6 +22,21 @@ export type FaultRate = keyof typeof SWITCHED_OFF;
 
 // Object.keys forgets that the keys are FaultRates.
 export const FAULT_RATES = Object.keys(SWITCHED_OFF) as readonly FaultRate[];
+
+/** What a world can be run without: a kind of fault, or a kind of chaos. */
+export type FaultSwitch = FaultRate | ChaosKind;
+
+export const FAULT_SWITCHES: readonly FaultSwitch[] = [...FAULT_RATES, ...CHAOS_KINDS];
+
+/** The options of a world without these; everything else comes as it did. */
+export function switchedOff(
+  off: readonly FaultSwitch[],
+): Required<Pick<SimulationOptions, 'plan' | 'withoutKinds'>> {
+  return {
+    plan: withoutRates(FAULT_RATES.filter((rate) => off.includes(rate))),
+    withoutKinds: CHAOS_KINDS.filter((kind) => off.includes(kind)),
+  };
+}
 
 /** The parts of a plan that switch these off. */
 export function withoutRates(rates: readonly FaultRate[]): Partial<FaultPlan> {

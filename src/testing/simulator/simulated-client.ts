@@ -3,6 +3,7 @@ import { type Grant, OracleError, packTimestamp } from '../../oracle/index.js';
 import type { SeededRandom } from '../../runtime/index.js';
 import type { TimestampHistory } from './checkers/timestamp-history.js';
 import type { Windows } from './checkers/windows.js';
+import type { FaultCounters } from './counters.js';
 import type { ScheduledEvent, Scheduler } from './scheduler.js';
 import type { SimulatedMachine } from './simulated-machine.js';
 import { InvariantViolation } from './violation.js';
@@ -13,12 +14,18 @@ export interface SimulatedClientOptions {
   readonly machines: ReadonlyMap<NodeId, SimulatedMachine>;
   readonly history: TimestampHistory;
   readonly windows: Windows;
+  readonly counters: FaultCounters;
+  /** Of each answer: it is under way for seconds. */
+  readonly slowReplies: number;
+  /** How long it waits for an answer until it asks again, in ms. */
+  readonly patienceMs: number;
   /** How often, in ms, and how much a client wants at the most. */
   readonly pauseMs: number;
   readonly maxCount: number;
   readonly report: (violation: InvariantViolation) => void;
 }
 
+/** How long an oracle is given, in ms. */
 const REQUEST_TIMEOUT_MS = 400;
 
 /** A client in a closed loop: asks one node after the other, whoever it thinks leads first, and judges what it is given. */
@@ -42,7 +49,7 @@ export class SimulatedClient {
   }
 
   #call(): void {
-    const { history, machines, maxCount, random, scheduler } = this.#options;
+    const { history, machines, maxCount, patienceMs, random, scheduler } = this.#options;
     // Now and then a client turns to any node, so that a deposed leader and its successor are asked in turns.
     if (random.chance(0.1)) this.#target = undefined;
     const machine = machines.get(this.#target ?? random.pick([...machines.keys()]));
@@ -52,7 +59,7 @@ export class SimulatedClient {
     const call = history.begin();
     const count = 1 + random.below(maxCount);
     const isOpen = (): boolean => this.#attempt === attempt;
-    this.#timeout = scheduler.after(REQUEST_TIMEOUT_MS, () => isOpen() && this.#retry(undefined));
+    this.#timeout = scheduler.after(patienceMs, () => isOpen() && this.#retry(undefined));
     this.#travel(() => {
       this.#serve(
         machine,
@@ -81,18 +88,17 @@ export class SimulatedClient {
   ): void {
     const { oracle, life } = machine;
     if (oracle === undefined) return;
-    if (machine.clock.frozenForMs > 0) {
-      this.#options.scheduler.after(machine.clock.frozenForMs, () => {
+    if (machine.clock.deafForMs > 0) {
+      this.#options.scheduler.after(machine.clock.deafForMs, () => {
         if (machine.life === life) this.#serve(machine, count, onGrant, onError);
       });
       return;
     }
-    machine.touch();
     oracle.grant(count, { timeoutMs: REQUEST_TIMEOUT_MS }).then(
       (grant) => {
         if (machine.life !== life || machine.oracle !== oracle) return;
         this.#guard(() => this.#options.windows.granted(grant.epoch, grant.physicalMs));
-        this.#travel(() => onGrant(grant));
+        this.#travelBack(() => onGrant(grant));
       },
       (error: unknown) => {
         if (!(error instanceof OracleError)) {
@@ -102,7 +108,7 @@ export class SimulatedClient {
         }
         const endpoint = error instanceof OracleError ? error.leader?.endpoint : undefined;
         const leader = endpoint === undefined ? undefined : Number(/^node-(\d+):/.exec(endpoint)?.[1]);
-        if (machine.life === life) this.#travel(() => onError(leader));
+        if (machine.life === life) this.#travelBack(() => onError(leader));
       },
     );
   }
@@ -121,6 +127,17 @@ export class SimulatedClient {
       if (!(error instanceof InvariantViolation)) throw error;
       this.#options.report(error);
     }
+  }
+
+  /** Most answers come soon, some of them seconds later: a failover can be over by then. */
+  #travelBack(arrive: () => void): void {
+    const { counters, random, scheduler, slowReplies } = this.#options;
+    if (!random.chance(slowReplies)) {
+      this.#travel(arrive);
+      return;
+    }
+    counters.repliesDelayed += 1;
+    scheduler.after(random.between(300, 5_000), arrive);
   }
 
   #travel(arrive: () => void): void {

@@ -31,22 +31,40 @@ export interface CrashLoss {
   readonly lost: number;
 }
 
+/** What rots on a disk: a byte changes, a block is found elsewhere, or a block is as it was long ago. */
+export type DiskDamage = 'rot' | 'misdirected' | 'stale';
+
 /** A disk that outlives the processes of its machine. */
 export interface SimulatedDisk {
   /** Opens it for a new process, as that process would. */
   open(behaviour: DiskBehaviour): Promise<Storage<HighWaterCommand, HighWaterSnapshot>>;
   /** The power fails. */
   crash(): CrashLoss;
+  /** The process has ended in order, or by itself; the power has not failed. */
+  exit(): void;
+  /** A disk of its own, with all that a power cut right now would surely leave. */
+  copy(): SimulatedDisk;
+  /**
+   * Changes bytes where a checksum covers them, and what stands behind them proves that they were durable. To be called after an orderly end: a damaged last record
+   * that nothing stands behind cannot be told from one that was never synced.
+   * @returns where it was; undefined if nothing has changed.
+   */
+  damage(kind: DiskDamage): string | undefined;
 }
 
 /** Storage that keeps its contract by itself: fast, and without bytes. */
 export class MemoryBackedDisk implements SimulatedDisk {
+  readonly #options: SimulatedDiskOptions;
   readonly #disk: MemoryDisk<HighWaterCommand, HighWaterSnapshot>;
   readonly #random: SeededRandom;
 
-  constructor(options: SimulatedDiskOptions) {
+  constructor(
+    options: SimulatedDiskOptions,
+    disk: MemoryDisk<HighWaterCommand, HighWaterSnapshot> = new MemoryDisk(options),
+  ) {
+    this.#options = options;
     this.#random = options.random;
-    this.#disk = new MemoryDisk(options);
+    this.#disk = disk;
   }
 
   async open(behaviour: DiskBehaviour): Promise<Storage<HighWaterCommand, HighWaterSnapshot>> {
@@ -60,6 +78,19 @@ export class MemoryBackedDisk implements SimulatedDisk {
     const count = this.#disk.unsyncedOperations;
     this.#disk.crash({ keepUnsynced: this.#random.below(count + 1) });
     return { torn: 0, lost: 0 };
+  }
+
+  exit(): void {
+    // A storage that was closed in order has written everything, and owns the disk no more.
+    this.#disk.crash({ keepUnsynced: this.#disk.unsyncedOperations });
+  }
+
+  copy(): SimulatedDisk {
+    return new MemoryBackedDisk({ ...this.#options, random: this.#random.fork() }, this.#disk.clone());
+  }
+
+  damage(): undefined {
+    // It has no bytes.
   }
 
   #failure(kind: string, fault: DiskFault | undefined): InjectedFailure | undefined {

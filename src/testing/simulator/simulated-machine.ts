@@ -1,44 +1,24 @@
-import { SnapshotPolicy } from '../../apply/index.js';
 import type { ConsensusDriver } from '../../consensus/index.js';
 import type { HighWaterCommand, HighWaterSnapshot } from '../../high-water/index.js';
-import { describeHostStop, type HostStatus, type HostStopReason, StandaloneHost } from '../../host/index.js';
+import { describeHostStop, type HostStopReason, type StandaloneHost } from '../../host/index.js';
 import { BALLOT_ZERO, type ClusterConfig, type NodeId } from '../../omnipaxos/index.js';
-import { Oracle } from '../../oracle/index.js';
-import type { Clock, SeededRandom } from '../../runtime/index.js';
-import { StorageCorruptError } from '../../storage/index.js';
+import type { Oracle } from '../../oracle/index.js';
+import type { SeededRandom } from '../../runtime/index.js';
+import { type PeerIdentity, StorageError, type StorageIdentity } from '../../storage/index.js';
 import type { MemoryNetwork } from '../../transport/index.js';
-import { requireWithinBounds } from './checkers/bounds.js';
 import { DiskModel } from './checkers/disk-model.js';
-import { requireIndexOrder } from './checkers/index-order.js';
-import { HeldLeases } from './checkers/leases.js';
-import { NodeWatch } from './checkers/node-watch.js';
-import { OpenCalls } from './checkers/open-calls.js';
+import type { HeldLeases } from './checkers/leases.js';
 import { requireNoStepBack } from './checkers/stable-order.js';
 import type { FaultCounters } from './counters.js';
 import type { FaultPlan } from './fault-plan.js';
 import type { Invariants } from './invariants.js';
-import { JournalDisk } from './journal-disk.js';
+import { type DiskFaults, MachineDisk, newDisk } from './machine-disk.js';
 import type { Scheduler } from './scheduler.js';
-import { SimulatedClock } from './simulated-clock.js';
-import {
-  type DiskBehaviour,
-  type DiskFault,
-  MemoryBackedDisk,
-  type SimulatedDisk,
-} from './simulated-disk.js';
+import { type ClockFaults, SimulatedClock } from './simulated-clock.js';
+import type { DiskDamage, SimulatedDisk, SimulatedDiskOptions } from './simulated-disk.js';
+import { SimulatedProcess } from './simulated-process.js';
 import { InvariantViolation } from './violation.js';
-import { watchDriver } from './watched-driver.js';
-import { watchStorage } from './watched-storage.js';
-
-/** How a machine's disk behaves at the moment. */
-export interface DiskFaults {
-  /** How long a sync takes, in ms. */
-  syncMs: { min: number; max: number };
-  /** The probability that a call fails, which stops the node. */
-  failure: number;
-  /** The probability that a write is cut short, and says so. */
-  shortWrites: number;
-}
+import { WatchedStorage } from './watched-storage.js';
 
 /** What all machines of a world share. */
 export interface MachineWorld {
@@ -54,52 +34,68 @@ export interface MachineWorld {
   readonly trace: (nodeId: NodeId, event: string) => void;
 }
 
-interface Process {
-  readonly host: StandaloneHost;
-  readonly driver: ConsensusDriver;
-  readonly oracle: Oracle;
-  readonly watch: NodeWatch;
-  readonly leases: HeldLeases;
-  readonly calls: OpenCalls;
+/** A copy of a directory, and what it was when it was made. */
+interface DirectoryCopy {
+  readonly disk: SimulatedDisk;
+  /** How often it had been opened. */
+  readonly incarnation: number;
+  /** Whether no process ran: two directories that are exactly the same. */
+  readonly isExact: boolean;
 }
 
-/** How many calls a driver lets wait. */
-const PENDING_CALLS_MAX = 64;
-/** How many proposals a core buffers while it becomes leader. */
-const BUFFERED_PROPOSALS_MAX = 16;
+/** A directory that is not what it was. `lost`: not the one that peers remember; `damaged`: bytes of it have changed. */
+type DirectoryState = 'whole' | 'damaged' | 'lost';
 
-/** One machine: a disk and clocks that outlive processes, and at most one process: a host with an oracle on top. */
+/** How often a directory that must not be run is opened again, to see that restarts do not heal it. */
+const REFUSED_BOOTS = 2;
+
+/** One machine: a disk and clocks that outlive processes, and at most one process. */
 export class SimulatedMachine {
   readonly nodeId: NodeId;
   readonly clock: SimulatedClock;
-  /** What its disk holds, as far as that was promised. */
+  /** What the directory that its peers remember holds, as far as that was promised. */
   readonly model: DiskModel;
-  readonly #disk: SimulatedDisk;
+  /** How its disk treats its processes. */
+  readonly disk: MachineDisk;
   readonly #world: MachineWorld;
   readonly #random: SeededRandom;
+  readonly #diskOptions: SimulatedDiskOptions;
+  #directory: SimulatedDisk;
+  #directoryState: DirectoryState = 'whole';
+  #copy: DirectoryCopy | undefined;
+  #refusedBoots = 0;
+  #identity: StorageIdentity | undefined;
+  #remembers: readonly PeerIdentity[] = [];
   #life = 0;
-  #state: 'down' | 'booting' | 'up' = 'down';
-  #process: Process | undefined;
-  /** The power fails in the call of the disk after so many others. */
-  #callsUntilCrash = Number.POSITIVE_INFINITY;
-  #fullUntilMs = 0;
+  #state: 'down' | 'booting' | 'up' | 'stopping' = 'down';
+  #process: SimulatedProcess | undefined;
+  #storage: WatchedStorage | undefined;
+  /** What the running process's directory must hold: {@link model}, unless it has lost the one that peers remember. */
+  #processModel: DiskModel;
   /** Whether anything has happened to it since it was last looked at. */
   #touched = true;
   #lastDurable: DiskModel['durable'];
 
-  constructor(
-    nodeId: NodeId,
-    world: MachineWorld,
-    random: SeededRandom,
-    clock: { rate: number; wallMs: number },
-  ) {
+  constructor(nodeId: NodeId, world: MachineWorld, random: SeededRandom, clock: ClockFaults) {
     this.nodeId = nodeId;
     this.#world = world;
     this.#random = random;
-    this.clock = new SimulatedClock(world.scheduler, clock, () => this.touch());
-    const { config, clusterId, plan } = world;
-    const Disk = plan.disks === 'journal' ? JournalDisk : MemoryBackedDisk;
-    this.#disk = new Disk({ clusterId, nodeId, config, random: random.fork() });
+    const { config, clusterId, counters, disk, plan, scheduler, trace } = world;
+    const touch = (): void => this.touch();
+    this.clock = new SimulatedClock(scheduler, clock, touch);
+    this.#diskOptions = { clusterId, nodeId, config, random: random.fork() };
+    this.#directory = newDisk(plan.disks, this.#diskOptions);
+    this.disk = new MachineDisk({
+      nodeId,
+      scheduler,
+      random,
+      clock: this.clock,
+      faults: disk,
+      counters,
+      trace,
+      crash: () => this.crash(),
+      touch,
+    });
     this.model = new DiskModel(nodeId, {
       config,
       promise: BALLOT_ZERO,
@@ -107,6 +103,7 @@ export class SimulatedMachine {
       decidedIdx: 0,
       records: [],
     });
+    this.#processModel = this.model;
     this.#lastDurable = this.model.durable;
   }
 
@@ -117,6 +114,41 @@ export class SimulatedMachine {
 
   get isDown(): boolean {
     return this.#state === 'down';
+  }
+
+  /** Whether its directory must not be run, and every attempt has shown that it is not. */
+  get isOut(): boolean {
+    return this.#refusedBoots >= REFUSED_BOOTS;
+  }
+
+  /** Whether its directory is not the one that its peers remember. */
+  get hasLostDirectory(): boolean {
+    return this.#directoryState === 'lost';
+  }
+
+  /** Whether it is known what a loss of its directory has led to: it is out, or nothing of it was lost. */
+  get isSettled(): boolean {
+    return this.isOut || this.#directoryState === 'whole';
+  }
+
+  /** How many calls its process has made to its driver. */
+  get callsBegun(): number {
+    return this.#process?.calls.begun ?? 0;
+  }
+
+  /** Whether one of the first `count` of them is still open. */
+  hasCallsOf(count: number): boolean {
+    return this.#process?.calls.hasOneOf(count) === true;
+  }
+
+  /** Who its directory is, as of the last opening of the one that peers remember. */
+  get identity(): StorageIdentity | undefined {
+    return this.#identity;
+  }
+
+  /** The peers that its disk remembers. */
+  get remembers(): readonly PeerIdentity[] {
+    return this.#remembers;
   }
 
   /** The oracle of the process that runs here. */
@@ -138,9 +170,19 @@ export class SimulatedMachine {
     return this.#process?.host;
   }
 
+  /** What the disk that the running process writes to would show after a power cut. */
+  get durable(): DiskModel['durable'] {
+    return this.#processModel.durable;
+  }
+
+  /** How often the copy of its directory had been opened when it was made; undefined if there is none. */
+  get copiedIncarnation(): number | undefined {
+    return this.#copy?.incarnation;
+  }
+
   /** Starts a process from what the disk holds. */
   boot(): void {
-    if (this.#state !== 'down') return;
+    if (this.#state !== 'down' || this.isOut) return;
     this.touch();
     this.#state = 'booting';
     this.#life += 1;
@@ -158,26 +200,66 @@ export class SimulatedMachine {
     counters.crashes += 1;
     if (this.#state === 'booting') counters.crashesInRecovery += 1;
     this.#end();
-    const { torn, lost } = this.#disk.crash();
+    const { torn, lost } = this.#directory.crash();
     counters.tornWrites += torn;
     counters.lostWrites += lost;
     if (torn + lost > 0) trace(this.nodeId, `loses ${lost} writes, and parts of ${torn}`);
   }
 
-  /** The power fails in the call of the disk after `calls` others, if this process comes to that. */
-  crashInCall(calls: number): void {
-    this.#callsUntilCrash = calls;
+  /** The process is asked to stop in order; `then` is called once it has, with whether its storage was closed without an error. Nothing happens unless it is up. */
+  stop(then: (isClean: boolean) => void = () => {}): void {
+    if (this.#state !== 'up' || this.#process === undefined || this.#storage === undefined) return;
+    const life = this.#life;
+    const { counters, trace } = this.#world;
+    const storage = this.#storage;
+    this.touch();
+    this.#state = 'stopping';
+    trace(this.nodeId, `is asked to stop in life ${life}`);
+    void this.#process.stop().then(() => {
+      if (this.#life !== life || this.#state !== 'stopping') return;
+      trace(this.nodeId, `has stopped in life ${life}`);
+      counters.orderlyStops += 1;
+      this.touch();
+      this.#end();
+      this.#directory.exit();
+      then(storage.isClosed);
+    });
   }
 
-  /** For so long in ms there is no room left on the disk. */
-  fillDisk(durationMs: number): void {
-    this.#fullUntilMs = this.#world.scheduler.nowMs + durationMs;
+  /** Keeps a copy of its directory, as it would be after a power cut right now, unless there is one. */
+  copyDirectory(): void {
+    if (this.#copy !== undefined || this.#directoryState !== 'whole' || this.#identity === undefined) return;
+    const { incarnation } = this.#identity;
+    this.#copy = { disk: this.#directory.copy(), incarnation, isExact: this.#state === 'down' };
+    this.#world.trace(this.nodeId, `its directory is copied in incarnation ${incarnation}`);
   }
 
-  /** Takes back what has been prepared for the future. */
-  relieve(): void {
-    this.#callsUntilCrash = Number.POSITIVE_INFINITY;
-    this.#fullUntilMs = 0;
+  /** Its directory is wiped and made anew, or set back to the copy. Its process, if there is one, loses its power before. */
+  loseDirectory(how: 'wiped' | 'setBack'): void {
+    const { counters, plan, trace } = this.#world;
+    this.crash();
+    if (how === 'wiped') {
+      counters.wipedDirectories += 1;
+      this.#directory = newDisk(plan.disks, { ...this.#diskOptions, random: this.#random.fork() });
+    } else {
+      if (this.#copy === undefined) return;
+      if (this.#copy.isExact) counters.clonedDirectories += 1;
+      else counters.restoredDirectories += 1;
+      this.#directory = this.#copy.disk;
+    }
+    this.#directoryState = 'lost';
+    trace(this.nodeId, how === 'wiped' ? 'its directory is wiped' : 'its directory is set back to the copy');
+  }
+
+  /** Bytes of its directory change, once its process has stopped in order. @returns whether they have. */
+  damageDirectory(kind: DiskDamage): boolean {
+    if (this.#state !== 'down' || this.#directoryState !== 'whole') return false;
+    const where = this.#directory.damage(kind);
+    if (where === undefined) return false;
+    this.#world.counters.damagedDirectories += 1;
+    this.#directoryState = 'damaged';
+    this.#world.trace(this.nodeId, `its directory is damaged: ${where}`);
+    return true;
   }
 
   /** Something is about to happen to it, so it must be looked at. */
@@ -185,144 +267,83 @@ export class SimulatedMachine {
     this.#touched = true;
   }
 
-  /** Looks at everything that this machine shows, if anything has happened to it since the last look. @throws {InvariantViolation} */
-  check(): void {
-    if (!this.#touched) return;
+  /**
+   * Looks at everything that this machine shows, if anything has happened to it since the last look.
+   * @returns whether it has looked.
+   * @throws {InvariantViolation}
+   */
+  check(): boolean {
+    if (!this.#touched) return false;
     this.#touched = false;
     const { durable } = this.model;
-    if (durable !== this.#lastDurable) requireNoStepBack(this.nodeId, this.#lastDurable, durable);
-    this.#lastDurable = durable;
-    if (this.#process !== undefined) this.#checkProcess(this.#process);
-  }
-
-  #checkProcess({ host, watch, calls }: Process): void {
-    const status = host.status();
-    const { apply, leadership, node } = status;
-    const { acceptedIdx, acceptedRound, phase, role } = node.core;
-    watch.check(host, status);
-    requireIndexOrder(this.nodeId, { ...node.core, appliedIdx: apply.appliedIdx });
-    this.#checkBounds(status, calls, watch.recoveredIdx);
-    calls.check({
-      nowMs: this.clock.monotonicMs(),
-      frozenUntilMs: this.clock.frozenUntilMs,
-      leads: leadership.role === 'leader',
-    });
-    if (leadership.role === 'leader')
-      this.#world.invariants.leaderships.see(leadership.epoch, this.nodeId, this.#life);
-    if (role === 'leader' && phase === 'accept') {
-      const written = (): DiskModel['durable'] => this.model.written();
-      this.#world.invariants.leaderLogs.see({
-        nodeId: this.nodeId,
-        ballot: acceptedRound,
-        acceptedIdx,
-        written,
-      });
+    if (durable !== this.#lastDurable) {
+      requireNoStepBack(this.nodeId, this.#lastDurable, durable);
+      this.#lastDurable = durable;
     }
-  }
-
-  #checkBounds({ apply, node }: HostStatus, calls: OpenCalls, recoveredIdx: number): void {
-    const { snapshotEvery, applyChunk, nodes, spares } = this.#world.plan;
-    const { compactedIdx } = node.core;
-    requireWithinBounds(this.nodeId, {
-      'calls that wait': [calls.count, PENDING_CALLS_MAX],
-      'buffered proposals': [node.core.bufferedProposals, BUFFERED_PROPOSALS_MAX],
-      // The policy counts from the last snapshot that was tried, or from the start of the process.
-      'applied records above the last snapshot': [
-        apply.appliedIdx - Math.max(compactedIdx, recoveredIdx),
-        (snapshotEvery + applyChunk.items) * (1 + apply.snapshots.failed),
-      ],
-      'entries of the ledger': [this.model.durable.snapshot?.value.ledger.length ?? 0, nodes + spares],
-    });
+    this.#process?.check();
+    return true;
   }
 
   async #start(life: number): Promise<void> {
-    const { network, scheduler, plan, report } = this.#world;
-    const { advances, proposals, reference } = this.#world.invariants;
-    const { windowAheadMs, applyChunk } = plan;
-    const clock = this.clock.boot();
+    const { invariants, scheduler, trace } = this.#world;
     const isAlive = (): boolean => this.#life === life && this.#state !== 'down';
-    const watch = new NodeWatch(this.nodeId, reference);
-    let host: StandaloneHost | undefined;
+    const isLost = this.#directoryState === 'lost';
     try {
-      const storage = await this.#disk.open(this.#behaviour(isAlive));
+      const opened = await this.#directory.open(this.disk.behaviour(isAlive));
       if (!isAlive()) return;
-      this.model.recovered(storage.load());
-      proposals.lifeBegan(storage.identity);
-      host = await StandaloneHost.start({
-        storage: watchStorage(storage, this.model),
-        transport: network.transport(this.nodeId, () => {
-          // The network asks before it delivers anything.
-          this.touch();
-          return this.clock.frozenForMs;
-        }),
-        clock: withSlowApplier(clock, applyChunk.restMs),
-        nextTurn: (callback) => void clock.setTimer(0, callback),
-        clientEndpoint: `node-${this.nodeId}:50551`,
-        applyChunkItems: applyChunk.items,
-        maxPendingCalls: PENDING_CALLS_MAX,
-        proposalBufferLimit: BUFFERED_PROPOSALS_MAX,
-        snapshotPolicy: this.#snapshotPolicy(watch, () => host),
+      // What a directory that must not be run holds is judged by nobody.
+      const model = isLost ? new DiskModel(this.nodeId, opened.load()) : this.model;
+      if (!isLost) {
+        model.recovered(opened.load());
+        invariants.proposals.lifeBegan(opened.identity);
+        this.#identity = opened.identity;
+        this.#remembers = opened.peers();
+      }
+      const storage = new WatchedStorage(opened, model, (peers) => {
+        if (!isLost) this.#remembers = peers;
       });
-      if (!isAlive()) return;
-      const leases = new HeldLeases();
-      const calls = new OpenCalls(this.nodeId);
-      const { monotonicMs } = clock;
-      const driver = watchDriver(host.driver, {
+      const process = new SimulatedProcess({
         nodeId: this.nodeId,
-        advances,
-        proposals,
-        calls,
-        leases,
-        monotonicMs,
-        report,
+        life,
+        world: this.#world,
+        clock: this.clock,
+        random: this.#random,
+        storage,
+        model,
+        isLost,
+        touch: () => this.touch(),
       });
-      const oracle = Oracle.start({
-        driver,
-        clock,
-        random: this.#random.fork(),
-        windowAheadMs,
-        failoverAdvanceMs: Math.min(1_000, windowAheadMs),
-      });
-      this.#process = { host, driver, oracle, watch, leases, calls };
+      this.#processModel = model;
+      const host = await process.start(isAlive);
+      if (host === undefined || !isAlive()) return;
+      if (this.#directoryState === 'damaged') {
+        // What was damaged did not matter: all that was promised has been found.
+        trace(this.nodeId, 'the damage has lost nothing');
+        this.#directoryState = 'whole';
+      }
+      this.#process = process;
+      this.#storage = storage;
       this.#state = 'up';
       void host.stopped.then((reason) => this.#onStopped(isAlive, reason));
     } catch (error) {
       if (!isAlive()) return;
-      this.#world.trace(this.nodeId, `cannot boot: ${String(error)}`);
+      trace(this.nodeId, `cannot boot: ${String(error)}`);
       this.#judgeBootFailure(error);
       scheduler.after(1, () => isAlive() && this.crash());
     }
   }
 
-  /** Compacts every so many records, and has the log looked at before anything of it goes. */
-  #snapshotPolicy(watch: NodeWatch, host: () => StandaloneHost | undefined): SnapshotPolicy {
-    return SnapshotPolicy.when(({ appliedIdx, lastFiredIdx }) => {
-      const running = host();
-      if (running === undefined || appliedIdx - lastFiredIdx < this.#world.plan.snapshotEvery) return false;
-      this.#guard(() => watch.checkLog(running));
-      return true;
-    });
-  }
-
-  #guard(check: () => void): void {
-    try {
-      check();
-    } catch (error) {
-      if (!(error instanceof InvariantViolation)) throw error;
-      this.#world.report(error);
-    }
-  }
-
-  /** The node has stopped by itself, since its disk failed or it was removed; the process ends with it. */
+  /** The node has stopped by itself, since its disk failed, it was removed or its directory was refused; the process ends with it. */
   #onStopped(isAlive: () => boolean, reason: HostStopReason): void {
-    if (!isAlive()) return;
+    if (!isAlive() || this.#state === 'stopping') return;
     const text = describeHostStop(reason);
     this.#world.trace(this.nodeId, `stops by itself: ${text}`);
     const cause = reason.kind === 'nodeStopped' ? reason.reason.kind : reason.kind;
-    if (cause !== 'storageFailed' && cause !== 'removed') {
+    if (cause === 'refused' && this.#directoryState === 'lost') this.#world.counters.refusals += 1;
+    else if (cause !== 'storageFailed' && cause !== 'removed') {
       this.#world.report(
         new InvariantViolation(
-          'a node stops by itself only when its storage fails or it is removed',
+          'a node stops by itself only when its storage fails, it is removed, or its directory is not what its peers remember',
           `node ${this.nodeId}: ${text}`,
         ),
       );
@@ -333,72 +354,31 @@ export class SimulatedMachine {
   #end(): void {
     this.#state = 'down';
     this.#process = undefined;
+    this.#storage = undefined;
+    this.#processModel = this.model;
     this.clock.kill();
     this.#world.network.kill(this.nodeId);
   }
 
-  /** Power cuts and failing disks are no excuse for damage. */
+  /** Power cuts and failing disks are no excuse for damage, nor for a refusal; and what was refused stays refused. */
   #judgeBootFailure(error: unknown): void {
-    if (error instanceof InvariantViolation) this.#world.report(error);
-    if (!(error instanceof StorageCorruptError)) return;
-    this.#world.report(
-      new InvariantViolation('no power cut and no failing disk damages a directory', String(error)),
+    const { counters, report } = this.#world;
+    if (error instanceof InvariantViolation) report(error);
+    if (!(error instanceof StorageError)) return;
+    const { code } = error;
+    const isRefused = code === 'storage_refused' && this.#directoryState === 'lost';
+    const isDamaged = code === 'storage_corrupt' && this.#directoryState === 'damaged';
+    if (isRefused || isDamaged) {
+      this.#refusedBoots += 1;
+      if (isDamaged && this.#refusedBoots === 1) counters.refusals += 1;
+      return;
+    }
+    if (code !== 'storage_refused' && code !== 'storage_corrupt') return;
+    report(
+      new InvariantViolation(
+        'no power cut and no failing disk damages a directory, or has it refused',
+        String(error),
+      ),
     );
   }
-
-  #behaviour(isAlive: () => boolean): DiskBehaviour {
-    return {
-      take: (kind, done) => this.#completeLater(isAlive, kind, done),
-      fault: (kind) => (isAlive() ? this.#fault(kind) : undefined),
-    };
-  }
-
-  #completeLater(isAlive: () => boolean, kind: 'sync' | 'write', done: () => void): void {
-    if (!isAlive()) return;
-    const { disk, scheduler, counters } = this.#world;
-    const crashes = this.#callsUntilCrash-- === 0;
-    const crashesBefore = crashes && this.#random.chance(0.5);
-    const complete = (): void => {
-      if (!isAlive()) return;
-      this.touch();
-      if (this.clock.frozenForMs > 0) {
-        scheduler.after(this.clock.frozenForMs, complete);
-        return;
-      }
-      if (crashes) counters.crashesInWrites += 1;
-      if (crashesBefore) this.crash();
-      else done();
-      // In the turn after: the call has been carried out, and what follows from it has been said.
-      if (crashes) scheduler.after(0, () => isAlive() && this.crash());
-    };
-    scheduler.after(
-      kind === 'sync' ? this.#random.between(disk.syncMs.min, disk.syncMs.max) : 0.01,
-      complete,
-    );
-  }
-
-  #fault(kind: 'sync' | 'write' | 'read'): DiskFault | undefined {
-    const { disk, scheduler, counters, trace } = this.#world;
-    const fault = this.#drawFault(kind, scheduler.nowMs < this.#fullUntilMs, disk);
-    if (fault === undefined || fault === 'short') return fault;
-    counters.diskFailures += 1;
-    if (kind === 'sync') counters.fsyncFailures += 1;
-    trace(this.nodeId, `its disk ${fault === 'full' ? 'is full' : `fails a ${kind}`}`);
-    return fault;
-  }
-
-  #drawFault(kind: 'sync' | 'write' | 'read', isFull: boolean, faults: DiskFaults): DiskFault | undefined {
-    if (isFull && kind === 'write') return 'full';
-    if (this.#random.chance(faults.failure)) return 'fails';
-    return kind === 'write' && this.#random.chance(faults.shortWrites) ? 'short' : undefined;
-  }
-}
-
-/** The same clock, but whoever only yields to the event loop, as the applier does after each chunk, gets `restMs` of rest. */
-function withSlowApplier(clock: Clock, restMs: number): Clock {
-  return {
-    monotonicMs: () => clock.monotonicMs(),
-    wallMs: () => clock.wallMs(),
-    setTimer: (delayMs, callback) => clock.setTimer(delayMs === 0 ? restMs : delayMs, callback),
-  };
 }

@@ -9,14 +9,19 @@ import { SeededRandom } from '../../runtime/index.js';
 import { MemoryNetwork } from '../../transport/index.js';
 import { Chaos } from './chaos.js';
 import { checkStableClaim } from './checkers/stable-claims.js';
+import { ComingToRest, type Recovery } from './coming-to-rest.js';
 import { type FaultCounters, noFaults } from './counters.js';
+import { DirectoryLosses } from './directory-losses.js';
 import { EventTrail } from './event-trail.js';
-import { drawFaultPlan, type FaultPlan, quorumsOf } from './fault-plan.js';
+import { type ChaosKind, drawFaultPlan, type FaultPlan, quorumsOf, WALL_START_MS } from './fault-plan.js';
 import { Invariants } from './invariants.js';
+import type { DiskFaults } from './machine-disk.js';
+import { MessageRoutes } from './message-routes.js';
 import { RestlessCaller } from './restless-caller.js';
 import { Scheduler } from './scheduler.js';
 import { SimulatedClient } from './simulated-client.js';
-import { type DiskFaults, SimulatedMachine } from './simulated-machine.js';
+import { SimulatedMachine } from './simulated-machine.js';
+import { runTurns } from './turns.js';
 import { InvariantViolation } from './violation.js';
 
 /** What to simulate. */
@@ -29,12 +34,14 @@ export interface SimulationOptions {
   readonly plan?: Partial<FaultPlan>;
   /** Acts of chaos to leave out, by their numbers as traces have them. */
   readonly without?: readonly number[];
+  /** Kinds of acts to leave out. */
+  readonly withoutKinds?: readonly ChaosKind[];
   /** Told of everything that happens, a line at a time. */
   readonly trace?: (line: string) => void;
 }
 
 /** What a run has done. */
-export interface SimulationReport extends Readonly<FaultCounters> {
+export interface SimulationReport extends Readonly<FaultCounters>, Recovery {
   readonly seed: number;
   /** Events, those after the faults included. */
   readonly steps: number;
@@ -50,8 +57,6 @@ export interface SimulationReport extends Readonly<FaultCounters> {
   readonly acts: number;
   /** Calls of drivers that hurried and careless callers made beside the oracles. */
   readonly restlessCalls: number;
-  /** How long it took from the end of the faults until a leader served, in election timeouts. */
-  readonly leaderAfterTimeouts: number;
   /** Of everything that has happened, in order: the same for every run of this seed. */
   readonly traceHash: string;
 }
@@ -81,13 +86,8 @@ interface FailedWorld {
   readonly recent: string;
 }
 
-/** How long a heartbeat round of the nodes lasts, in ms. */
-const ELECTION_TIMEOUT_MS = 100;
-/** Within how many election timeouts after the faults a leader must serve. */
-const LEADER_WITHIN_TIMEOUTS = 40;
-/** How long a world may take, in virtual ms, from the end of its faults to rest. */
-const REST_WITHIN_MS = 30_000;
-const WALL_START_MS = 1_700_000_000_000;
+/** Longer than any lease of a world, by a clock of any rate, in ms. */
+const CLOCK_TRUST_MS = 1_500;
 
 /**
  * Runs one simulated cluster: whole nodes (core, runner, storage, apply task, driver, oracle) with simulated clocks, network and disks, and
@@ -111,12 +111,13 @@ class World {
   readonly #trail: EventTrail;
   readonly #machines = new Map<NodeId, SimulatedMachine>();
   readonly #network: MemoryNetwork<HighWaterCommand, HighWaterSnapshot>;
+  readonly #routes: MessageRoutes;
+  readonly #losses: DirectoryLosses;
   readonly #disk: DiskFaults;
   readonly #chaos: Chaos;
   readonly #restless: RestlessCaller;
   readonly #random: SeededRandom;
   readonly #counters = noFaults();
-  #faulty = true;
   #messages = 0;
   #steps = 0;
   #violation: InvariantViolation | undefined;
@@ -134,20 +135,28 @@ class World {
       ...quorumsOf(nodes.length, this.#plan.writeQuorum),
     };
     this.#invariants = new Invariants(this.#config, this.#machines);
+    // A configuration of fewer members could not do without one of them.
+    this.#losses = new DirectoryLosses(this.#plan.lossOfDirectory && this.#plan.nodes >= 3, this.#machines);
     this.#trail = new EventTrail(options.trace);
     this.#disk = {
       syncMs: this.#plan.syncMs,
       failure: this.#plan.diskFailure,
       shortWrites: this.#plan.shortWrites,
     };
-    const networkRandom = this.#random.fork();
-    const lastArrivalMs = new Map<string, number>();
+    this.#routes = new MessageRoutes({
+      scheduler: this.#scheduler,
+      random: this.#random.fork(),
+      plan: this.#plan,
+      counters: this.#counters,
+    });
     this.#network = new MemoryNetwork({
       clock: { setTimer: (delayMs, callback) => this.#scheduler.after(delayMs, callback) },
       codecs: { entry: highWaterCommandCodec, snapshot: highWaterSnapshotCodec },
-      route: (message) => this.#route(message, networkRandom, lastArrivalMs),
+      route: (message, bytes) => this.#routes.delaysOf(message, bytes),
       onSend: (message) => this.#onSend(message),
-      deliversLate: true,
+      // What was sent to a directory that is gone must not reach the one in its place, which has no memory of that life: its ballots would be led again. Connections see to
+      // that, which end with the process.
+      deliversLate: (to) => this.#machines.get(to)?.hasLostDirectory !== true,
     });
     this.#makeMachines();
     this.#restless = new RestlessCaller({
@@ -164,7 +173,10 @@ class World {
       plan: this.#plan,
       machines: this.#machines,
       network: this.#network,
+      routes: this.#routes,
+      losses: this.#losses,
       counters: this.#counters,
+      withoutKinds: new Set(options.withoutKinds),
       without: new Set(options.without),
       trace,
     });
@@ -175,8 +187,8 @@ class World {
     this.#startClients();
     this.#restless.start();
     this.#chaos.start();
-    while (this.#steps < steps) await this.#step();
-    const leaderAfterMs = await this.#comeToRest();
+    await this.#runUntil(() => this.#steps >= steps);
+    const recovery = await this.#comeToRest();
     return {
       seed: this.#options.seed,
       steps: this.#steps,
@@ -188,8 +200,8 @@ class World {
       reconfigurations: this.#invariants.reference.reconfigurations,
       acts: this.#chaos.acts,
       restlessCalls: this.#restless.calls,
-      leaderAfterTimeouts: leaderAfterMs / ELECTION_TIMEOUT_MS,
       traceHash: this.#trail.hash,
+      ...recovery,
       ...this.#counters,
     };
   }
@@ -214,6 +226,7 @@ class World {
         {
           rate: 1 + this.#random.between(-1, 1) * this.#plan.clockDrift,
           wallMs: WALL_START_MS + Math.floor(this.#random.between(-1, 1) * this.#plan.clockSkewMs),
+          trustMs: CLOCK_TRUST_MS,
         },
       );
       this.#machines.set(nodeId, machine);
@@ -228,6 +241,9 @@ class World {
         machines: this.#machines,
         history: this.#invariants.history,
         windows: this.#invariants.windows,
+        counters: this.#counters,
+        slowReplies: this.#plan.slowReplies,
+        patienceMs: this.#random.pick([400, 400, 6_000]),
         pauseMs: this.#random.pick([1, 10, 100]),
         maxCount: this.#random.pick([1, 10, 1_000]),
         report: (violation) => this.#report(violation),
@@ -235,114 +251,50 @@ class World {
     }
   }
 
-  /** One event, all that follows from it in the same turn, and all checks. */
-  async #step(): Promise<void> {
-    this.#scheduler.runNext();
-    this.#steps += 1;
-    await settle();
+  /** Checks what the last event has led to, by now that everything that follows from it in the same turn has happened. */
+  #judge(): void {
     try {
       this.#invariants.check();
     } catch (error) {
       if (!(error instanceof InvariantViolation)) throw error;
       this.#report(error);
     }
-    if (this.#violation !== undefined) {
-      throw new SimulationFailure(this.#violation, {
-        seed: this.#options.seed,
-        step: this.#steps,
-        acts: this.#chaos.acts,
-        recent: this.#trail.recent(),
-      });
-    }
+    if (this.#violation === undefined) return;
+    throw new SimulationFailure(this.#violation, {
+      seed: this.#options.seed,
+      step: this.#steps,
+      acts: this.#chaos.acts,
+      recent: this.#trail.recent(),
+    });
   }
 
-  /** Returns how long it took until a leader served, in ms. */
-  async #comeToRest(): Promise<number> {
+  #runUntil(isDone: () => boolean): Promise<void> {
+    return runTurns(() => {
+      this.#judge();
+      if (isDone()) return false;
+      this.#scheduler.runNext();
+      this.#steps += 1;
+      return true;
+    });
+  }
+
+  async #comeToRest(): Promise<Recovery> {
     this.#trace(0, 'the faults stop');
-    this.#faulty = false;
+    this.#routes.calm();
     this.#disk.failure = 0;
     this.#disk.shortWrites = 0;
     this.#disk.syncMs = { min: 0.05, max: 0.3 };
     this.#chaos.stop();
-    // The last of them are freezes that have begun before.
-    const frozenForMs = Math.max(...[...this.#machines.values()].map(({ clock }) => clock.frozenForMs));
-    const stoppedMs = this.#scheduler.nowMs + frozenForMs;
-    const servedBefore = this.#invariants.history.count;
-    let leaderAfterMs: number | undefined;
-    while (!this.#isAtRest(servedBefore)) {
-      const passedMs = this.#scheduler.nowMs - stoppedMs;
-      if (this.#isLed()) leaderAfterMs ??= passedMs;
-      else if (leaderAfterMs === undefined && passedMs > LEADER_WITHIN_TIMEOUTS * ELECTION_TIMEOUT_MS) {
-        this.#late(`no leader after ${LEADER_WITHIN_TIMEOUTS} election timeouts`);
-      }
-      if (passedMs > REST_WITHIN_MS) this.#late(`after ${REST_WITHIN_MS} ms`);
-      await this.#step();
-      // A disk that failed just before may still bring its node down.
-      for (const machine of this.#machines.values()) machine.boot();
-    }
-    return Math.max(0, leaderAfterMs ?? this.#scheduler.nowMs - stoppedMs);
-  }
-
-  #late(when: string): void {
-    this.#report(
-      new InvariantViolation(
-        'when faults stop, there is a leader, everybody agrees and clients are served',
-        `${when}: ${this.#describe()}`,
-      ),
-    );
-  }
-
-  /** Whether a member leads in the newest configuration and may serve. */
-  #isLed(): boolean {
-    return this.#invariants.reference.config.nodes.some((nodeId) => {
-      const { host, leases } = this.#machines.get(nodeId) ?? {};
-      return (
-        host?.status().leadership.role === 'leader' &&
-        (this.#plan.leaseMs === 0 || leases?.valid().length === 1)
-      );
+    const rest = new ComingToRest({
+      scheduler: this.#scheduler,
+      plan: this.#plan,
+      machines: this.#machines,
+      invariants: this.#invariants,
+      losses: this.#losses,
+      report: (violation) => this.#report(violation),
     });
-  }
-
-  #isAtRest(servedBefore: number): boolean {
-    if (this.#invariants.history.count <= servedBefore) return false;
-    const { config, length } = this.#invariants.reference;
-    const hosts = config.nodes.map((nodeId) => this.#machines.get(nodeId)?.host);
-    const leaders = hosts.filter((host) => host?.status().leadership.role === 'leader');
-    return leaders.length === 1 && hosts.every((host) => host?.log.decidedIdx === length);
-  }
-
-  #describe(): string {
-    const lines = [...this.#machines.values()].map((machine) => {
-      const status = machine.host?.status();
-      if (status === undefined) return `node ${machine.nodeId} is down`;
-      const { config, role, phase, decidedIdx, acceptedIdx } = status.node.core;
-      return `node ${machine.nodeId} is ${role} in ${phase} of configuration ${config.configId} (${config.nodes}), decided ${decidedIdx}, accepted ${acceptedIdx}, oracle ${machine.oracle?.state().role}`;
-    });
-    return `${lines.join('; ')}; ${this.#invariants.reference.length} decided, ${this.#invariants.history.count} timestamps`;
-  }
-
-  #route(
-    message: Message<HighWaterCommand, HighWaterSnapshot>,
-    random: SeededRandom,
-    lastArrivalMs: Map<string, number>,
-  ): readonly number[] {
-    const { loss, duplication, reordering, delayMs } = this.#plan;
-    const baseMs = random.between(delayMs.min, this.#faulty ? delayMs.max : Math.min(delayMs.max, 10));
-    if (!this.#faulty) return [baseMs];
-    if (random.chance(loss)) {
-      this.#counters.messagesLost += 1;
-      return [];
-    }
-    const key = `${message.from}>${message.to}`;
-    const { nowMs } = this.#scheduler;
-    const inOrderMs = Math.max(baseMs, (lastArrivalMs.get(key) ?? 0) - nowMs);
-    const overtakes = random.chance(reordering) && baseMs < inOrderMs;
-    if (overtakes) this.#counters.messagesReordered += 1;
-    const firstMs = overtakes ? baseMs : inOrderMs;
-    lastArrivalMs.set(key, nowMs + firstMs);
-    if (!random.chance(duplication)) return [firstMs];
-    this.#counters.messagesDuplicated += 1;
-    return [firstMs, random.between(0, 50 * delayMs.max)];
+    await this.#runUntil(() => rest.look());
+    return rest.recovery;
   }
 
   #onSend(message: Message<HighWaterCommand, HighWaterSnapshot>): void {
@@ -351,10 +303,10 @@ class World {
     if (machine === undefined) return;
     const { from, to, body } = message;
     if (body.kind === 'heartbeatRequest' || body.kind === 'heartbeatReply')
-      this.#trail.note(this.#scheduler.nowMs, from, to, body.kind);
-    else this.#trace(from, `sends ${body.kind} to ${to}`);
+      this.#trail.beats(this.#scheduler.nowMs, from, body.kind, to);
+    else this.#trail.sends(this.#scheduler.nowMs, from, body.kind, to);
     try {
-      checkStableClaim(message, machine.model.durable);
+      checkStableClaim(message, machine.durable);
     } catch (error) {
       if (!(error instanceof InvariantViolation)) throw error;
       this.#report(error);
@@ -368,9 +320,4 @@ class World {
   #trace(nodeId: NodeId, event: string): void {
     this.#trail.add(this.#scheduler.nowMs, nodeId, event);
   }
-}
-
-/** Lets every promise reaction that is due run. */
-function settle(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }

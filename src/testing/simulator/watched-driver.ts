@@ -21,17 +21,20 @@ export interface DriverWatch {
   /** The clock of the driver's process, in ms. */
   readonly monotonicMs: () => number;
   readonly report: (violation: InvariantViolation) => void;
+  /** A call has been made, or has ended. */
+  readonly touch: () => void;
 }
 
 /** The same driver, watched. */
 export function watchDriver(driver: ConsensusDriver, watch: DriverWatch): ConsensusDriver {
-  const { nodeId, advances, proposals, calls, monotonicMs } = watch;
+  const { nodeId, advances, proposals, calls, monotonicMs, touch } = watch;
   const deadlineMs = (timeoutMs = DEFAULT_CALL_TIMEOUT_MS): number => monotonicMs() + timeoutMs;
   return {
     leadershipEvents: () => watchStream(driver.leadershipEvents(), watch),
     close: () => driver.close(),
     [Symbol.asyncDispose]: () => driver.close(),
     loadHighWater: async (options) => {
+      touch();
       const { floor } = advances;
       const call = driver.loadHighWater(options);
       const value = await calls
@@ -41,6 +44,7 @@ export function watchDriver(driver: ConsensusDriver, watch: DriverWatch): Consen
       return value;
     },
     persistHighWater: async (atLeast, epoch, options) => {
+      touch();
       proposals.asked(atLeast, epoch);
       const call = driver.persistHighWater(atLeast, epoch, options);
       const value = await calls

@@ -1,9 +1,8 @@
 import { InvariantViolation } from '../violation.js';
 
-/** How far one node is, as it shows it. */
+/** How far the log of one node is, as it shows it. */
 export interface ShownIndexes {
   readonly compactedIdx: number;
-  readonly appliedIdx: number;
   readonly decidedIdx: number;
   readonly acceptedIdx: number;
 }
@@ -12,8 +11,8 @@ export interface ShownIndexes {
  * Compacted, applied, decided and accepted indexes are in order. Invariant 4.
  * @throws {InvariantViolation} if they are not.
  */
-export function requireIndexOrder(nodeId: number, shown: ShownIndexes): void {
-  const { compactedIdx, appliedIdx, decidedIdx, acceptedIdx } = shown;
+export function requireIndexOrder(nodeId: number, shown: ShownIndexes, appliedIdx: number): void {
+  const { compactedIdx, decidedIdx, acceptedIdx } = shown;
   // A snapshot from the leader is in the log before it is applied, so compactedIdx may be above appliedIdx.
   if (Math.max(compactedIdx, appliedIdx) <= decidedIdx && decidedIdx <= acceptedIdx) return;
   throw new InvariantViolation(

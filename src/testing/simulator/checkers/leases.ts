@@ -1,13 +1,19 @@
 import type { Epoch, LeaderState, Lease } from '../../../consensus/index.js';
 import { InvariantViolation } from '../violation.js';
 
-/** The leases that one process was told of, latest last; those that have ended for good are dropped. */
+/** The leases that one process was told of. None is dropped: nothing says that one which is not valid will not be so again. */
 export class HeldLeases {
   readonly #leases = new Map<Epoch, Lease>();
 
   /** The process was told of this leadership. */
   told(state: LeaderState): void {
     if (state.role === 'leader') this.#leases.set(state.epoch, state.lease);
+  }
+
+  /** Whether the process may serve at this moment. */
+  get isAnyValid(): boolean {
+    for (const lease of this.#leases.values()) if (lease.isValid()) return true;
+    return false;
   }
 
   /** The epochs at which the process may serve at this moment. */

@@ -3,6 +3,8 @@ import { InvariantViolation } from '../violation.js';
 /** A call that has not ended yet. */
 interface OpenCall {
   readonly name: string;
+  /** Counts the calls of the process. */
+  readonly number: number;
   /** By the clock of its process, in ms. */
   readonly deadlineMs: number;
 }
@@ -24,6 +26,7 @@ const GRACE_MS = 1;
 export class OpenCalls {
   readonly #nodeId: number;
   readonly #calls = new Set<OpenCall>();
+  #begun = 0;
 
   constructor(nodeId: number) {
     this.#nodeId = nodeId;
@@ -33,9 +36,20 @@ export class OpenCalls {
     return this.#calls.size;
   }
 
+  /** How many calls have begun. */
+  get begun(): number {
+    return this.#begun;
+  }
+
+  /** Whether one of the first `count` calls is still open. */
+  hasOneOf(count: number): boolean {
+    for (const { number } of this.#calls) if (number < count) return true;
+    return false;
+  }
+
   /** Watches one call until it has ended, and returns it. */
   async watch<T>(name: string, deadlineMs: number, call: Promise<T>): Promise<T> {
-    const open = { name, deadlineMs };
+    const open = { name, number: this.#begun++, deadlineMs };
     this.#calls.add(open);
     try {
       return await call;
