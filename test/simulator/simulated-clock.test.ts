@@ -23,7 +23,6 @@ class Bench {
   }
 }
 
-// N01, R20
 describe('a process that stands still', () => {
   /** What happens in the turn in which the process goes on, in order. */
   function afterStandingStill(stop: (clock: SimulatedClock) => void): string[] {
@@ -65,7 +64,6 @@ describe('a process that stands still', () => {
   });
 });
 
-// O03, O06
 describe('clocks of one machine', () => {
   test('suspended: the monotonic clock stands still, the wall clock goes on, and timers wait as long as they would have', () => {
     const bench = new Bench();

@@ -114,7 +114,6 @@ describe('memory network', () => {
     expect([one.peer.events, two.peer.events]).toEqual([['+2'], ['+1']]);
   });
 
-  // T01, T07
   test('a connection half open, only one end is told; what the other one sends is lost, until a new connection takes its place', async () => {
     const bench = new Bench();
     const [one, two] = await bench.startPair();
