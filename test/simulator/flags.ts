@@ -27,7 +27,8 @@ export const USAGE = `npm run sim -- [options]
   --json        print one object, as the last line
 
   --list-bugs   list the seeded bugs
-  --bug NAME    put this bug into a copy of the source, and look for it
+  --bug NAME    put this bug into a copy of the source, and look for it by what it names; with --seed or --seeds, run
+                the simulator on that copy, as the other options say: --trace and --shrink show what it has found
   --all-bugs    look for all of them, one after the other on each core`;
 
 const wholeNumber = z.coerce.number().int('must be a whole number').min(1, 'must be at least 1');

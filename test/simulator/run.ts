@@ -6,7 +6,7 @@ import { shrinkSimulation } from '../../src/testing/simulator/shrink.js';
 import type { SimulationReport } from '../../src/testing/simulator/simulation.js';
 import type { SeededBug } from './bugs/bug.js';
 import { catalogue } from './bugs/catalogue.js';
-import { bugsNamed, describeFinding, findBugs, listBugs } from './bugs/find-bugs.js';
+import { bugsNamed, describeFinding, findBugs, listBugs, replayOf, simulateBug } from './bugs/find-bugs.js';
 import { type Flags, readFlags, USAGE } from './flags.js';
 import { forgetStacks, runSeed, type SeedResult, type SeedTask } from './seed-worker.js';
 
@@ -134,15 +134,27 @@ async function main(): Promise<void> {
     return;
   }
   if (flags.listBugs) process.stdout.write(`${listBugs()}\n`);
+  else if (flags.bug !== undefined && (flags.seed ?? flags.seeds) !== undefined)
+    await simulateWithBug(flags.bug);
   else if (flags.bug !== undefined) await lookForBugs(bugsNamed([flags.bug]), flags.json);
   else if (flags.allBugs) await lookForBugs(catalogue, flags.json);
   else if (flags.shrink && flags.seed !== undefined) await shrink(flags.seed, flags);
   else await simulate(flags);
 }
 
+/** With the very same flags, but in a copy of the source that has the bug. */
+async function simulateWithBug(name: string): Promise<void> {
+  const args = process.argv.slice(2);
+  const at = args.findIndex((arg) => arg === '--bug' || arg.startsWith('--bug='));
+  args.splice(at, args[at] === '--bug' ? 2 : 1);
+  for (const bug of bugsNamed([name])) process.exitCode = await simulateBug(bug, args);
+  if (process.exitCode === 1) process.stderr.write(`Add --bug ${name} to these commands.\n`);
+}
+
 async function lookForBugs(bugs: readonly SeededBug[], json: boolean): Promise<void> {
-  const findings = await findBugs(bugs, ({ name }, finding) => {
-    (json ? process.stderr : process.stdout).write(`${name}: ${describeFinding(finding)}\n`);
+  const findings = await findBugs(bugs, (bug, finding) => {
+    const replay = finding.found && finding.by === 'sim' ? `; ${replayOf(bug, finding.seed)}` : '';
+    (json ? process.stderr : process.stdout).write(`${bug.name}: ${describeFinding(finding)}${replay}\n`);
   });
   const ok = [...findings.values()].every(({ found }) => found);
   if (json) process.stdout.write(`${JSON.stringify({ ok, bugs: Object.fromEntries(findings) })}\n`);

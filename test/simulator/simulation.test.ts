@@ -48,7 +48,7 @@ describe('simulated clusters under faults', () => {
     });
     await expect(stuck).rejects.toThrow(SimulationFailure);
     await expect(stuck).rejects.toThrow(
-      /when faults stop.*seed 5, step \d+\. Replay: npm run sim -- --seed 5 --trace/s,
+      /when faults stop.*seed 5, step \d+\. Replay: npm run sim -- --seed 5 --steps 200 --trace/s,
     );
   });
 });

@@ -68,10 +68,10 @@ export class SimulationFailure extends InvariantViolation {
   /** How many acts of chaos there were before it. */
   readonly acts: number;
 
-  constructor(violation: InvariantViolation, { seed, step, acts, recent }: FailedWorld) {
+  constructor(violation: InvariantViolation, { seed, step, acts, recent, world }: FailedWorld) {
     super(
       violation.invariant,
-      `${violation.detail}\nseed ${seed}, step ${step}. Replay: npm run sim -- --seed ${seed} --trace; with fewer faults: npm run sim -- --seed ${seed} --shrink\nlast events of each node:\n${recent}`,
+      `${violation.detail}\nseed ${seed}, step ${step}. Replay: npm run sim -- ${world} --trace; with fewer faults: npm run sim -- ${world} --shrink\nlast events of each node:\n${recent}`,
     );
     this.seed = seed;
     this.step = step;
@@ -84,6 +84,8 @@ interface FailedWorld {
   readonly step: number;
   readonly acts: number;
   readonly recent: string;
+  /** The flags that make this world. */
+  readonly world: string;
 }
 
 /** Longer than any lease of a world, by a clock of any rate, in ms. */
@@ -265,6 +267,7 @@ class World {
       step: this.#steps,
       acts: this.#chaos.acts,
       recent: this.#trail.recent(),
+      world: flagsOf(this.#options),
     });
   }
 
@@ -320,4 +323,13 @@ class World {
   #trace(nodeId: NodeId, event: string): void {
     this.#trail.add(this.#scheduler.nowMs, nodeId, event);
   }
+}
+
+/** How the command line is told to make the same world; parts of a plan that were replaced cannot be told so. */
+function flagsOf({ seed, steps, without = [], withoutKinds = [] }: SimulationOptions): string {
+  return [
+    `--seed ${seed} --steps ${steps}`,
+    ...(without.length === 0 ? [] : [`--without ${without}`]),
+    ...(withoutKinds.length === 0 ? [] : [`--off ${withoutKinds}`]),
+  ].join(' ');
 }

@@ -1,5 +1,6 @@
 import type { SeededBug } from './bug.js';
 import { cliBugs } from './cli-bugs.js';
+import { directoryBugs } from './directory-bugs.js';
 import { edgeBugs } from './edge-bugs.js';
 import { electionBugs } from './election-bugs.js';
 import { identityBugs } from './identity-bugs.js';
@@ -20,6 +21,7 @@ export const catalogue: readonly SeededBug[] = [
   ...runnerBugs,
   ...leaseBugs,
   ...identityBugs,
+  ...directoryBugs,
   ...storageBugs,
   ...serviceBugs,
   ...edgeBugs,

@@ -14,7 +14,9 @@ export type Finding =
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 const COPIED = ['src', 'test', 'package.json', 'tsconfig.json', 'vitest.config.ts'];
-const STEPS = 2_000;
+/** How many steps each seed runs in which a bug is looked for. */
+export const BUG_STEPS = 2_000;
+const SIMULATOR = ['--import', 'tsx', 'test/simulator/run.ts'];
 const TIMEOUT_MS = 240_000;
 
 const reportSchema = z.object({
@@ -50,15 +52,24 @@ export class BugSandbox implements AsyncDisposable {
     return new BugSandbox(directory);
   }
 
-  /** Puts the bug in, looks for it, and takes it out again. */
-  async find(bug: SeededBug): Promise<Finding> {
+  /** Puts the bug in, looks for it by what it names, and takes it out again. */
+  find(bug: SeededBug): Promise<Finding> {
+    return this.#withBug(bug, () =>
+      'seeds' in bug.foundBy ? this.#simulate(bug.foundBy.seeds) : this.#test(bug.foundBy.test),
+    );
+  }
+
+  /** Puts the bug in, runs the simulator as `npm run sim -- ...args` does, on this process's output, and takes the bug out again. @returns the exit code. */
+  simulate(bug: SeededBug, args: readonly string[]): Promise<number> {
+    return this.#withBug(bug, async () => (await this.#run([...SIMULATOR, ...args], 'inherit')).code);
+  }
+
+  async #withBug<R>(bug: SeededBug, look: () => Promise<R>): Promise<R> {
     const path = join(this.#directory, 'src', bug.file);
     const text = await readFile(path, 'utf8');
     await writeFile(path, withBug(text, bug));
     try {
-      return 'seeds' in bug.foundBy
-        ? await this.#simulate(bug.foundBy.seeds)
-        : await this.#test(bug.foundBy.test);
+      return await look();
     } finally {
       await writeFile(path, text);
     }
@@ -69,17 +80,14 @@ export class BugSandbox implements AsyncDisposable {
   }
 
   async #simulate(seeds: number): Promise<Finding> {
-    const args = [
-      '--import',
-      'tsx',
-      'test/simulator/run.ts',
+    const { err } = await this.#run([
+      ...SIMULATOR,
       '--seeds',
       String(seeds),
       '--steps',
-      String(STEPS),
+      String(BUG_STEPS),
       '--fail-fast',
-    ];
-    const { err } = await this.#run(args);
+    ]);
     const [, seed, steps] = /^seed (\d+), step (\d+)\. Replay/m.exec(err) ?? [];
     if (seed === undefined)
       return { found: false, why: `no violation within ${seeds} seeds${lastLine(err)}` };
@@ -102,20 +110,25 @@ export class BugSandbox implements AsyncDisposable {
     return { found: true, by: 'test', test: failed.fullName };
   }
 
-  async #run(args: readonly string[]): Promise<{ readonly err: string }> {
+  /** @param output what becomes of the child's output; what it says of errors is returned if it is not inherited. */
+  async #run(
+    args: readonly string[],
+    output: 'ignore' | 'inherit' = 'ignore',
+  ): Promise<{ readonly code: number; readonly err: string }> {
     const child = spawn(process.execPath, args, {
       cwd: this.#directory,
-      stdio: ['ignore', 'ignore', 'pipe'],
-      timeout: TIMEOUT_MS,
+      stdio: ['ignore', output, output === 'inherit' ? 'inherit' : 'pipe'],
+      // Whoever watches its output can end it.
+      ...(output === 'inherit' ? {} : { timeout: TIMEOUT_MS }),
       killSignal: 'SIGKILL',
       env: { ...process.env, CI: 'true', NO_COLOR: '1' },
     });
     let err = '';
-    child.stderr.on('data', (chunk: Buffer) => {
+    child.stderr?.on('data', (chunk: Buffer) => {
       err += chunk.toString();
     });
-    await new Promise((resolve) => child.once('close', resolve));
-    return { err };
+    const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
+    return { code: code ?? 1, err };
   }
 }
 

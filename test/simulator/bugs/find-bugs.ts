@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import type { SeededBug } from './bug.js';
 import { catalogue } from './catalogue.js';
-import { BugSandbox, type Finding } from './find-bug.js';
+import { BUG_STEPS, BugSandbox, type Finding } from './find-bug.js';
 
 /** One line a bug. */
 export function listBugs(): string {
@@ -39,6 +39,17 @@ export async function findBugs(
   const workers = Math.min(availableParallelism(), bugs.length);
   await Promise.all(Array.from({ length: workers }, work));
   return findings;
+}
+
+/** Runs the simulator with one bug in it, as `npm run sim -- ...args` runs it without. @returns the exit code. */
+export async function simulateBug(bug: SeededBug, args: readonly string[]): Promise<number> {
+  await using sandbox = await BugSandbox.create();
+  return await sandbox.simulate(bug, args);
+}
+
+/** What shows a bug that the simulator has found, event by event. */
+export function replayOf({ name }: SeededBug, seed: number): string {
+  return `npm run sim -- --bug ${name} --seed ${seed} --steps ${BUG_STEPS} --trace`;
 }
 
 /** A sentence. */
