@@ -145,7 +145,8 @@ export class BallotLeaderElection {
       if (ballot.n >= 1 && compareBallots(ballot, this.#leader) > 0) this.#leader = ballot;
     }
     this.#happy = this.#isHappy(replies, paxos.leadsInAccept);
-    if (!this.#happy && replies.length + 1 >= this.#quorum.read && replies.every((reply) => !reply.happy)) {
+    const isReady = !this.#happy && !this.#isForestalledBy(paxos.promise);
+    if (isReady && replies.length + 1 >= this.#quorum.read && replies.every((reply) => !reply.happy)) {
       this.takeOver(this.#leader);
     }
     this.#adoptPromise(paxos.promise);
@@ -173,6 +174,17 @@ export class BallotLeaderElection {
     const quorum = leadsInAccept ? this.#quorum.write : this.#quorum.read;
     const supporters = replies.filter((reply) => !followsHigher(reply)).length + 1;
     return supporters >= quorum || replies.some((reply) => followsHigher(reply) && reply.happy);
+  }
+
+  /**
+   * Whether another node, to which this one is not preferred, has just taken over: this node has promised its ballot, and no heartbeat
+   * tells of it yet. To take over as well would depose it at once, and clients would wait for its lease too. It has one round to show
+   * itself.
+   */
+  #isForestalledBy(promise: Ballot | undefined): boolean {
+    return (
+      promise !== undefined && compareBallots(promise, this.#leader) > 0 && promise.priority >= this.#priority
+    );
   }
 
   #adoptPromise(promise: Ballot | undefined): void {

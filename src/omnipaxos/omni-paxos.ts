@@ -349,6 +349,8 @@ export class OmniPaxos<E, S> {
     if (sameLeadership(view, this.#toldLeadership)) return;
     this.#toldLeadership = view;
     this.#output.fact({ kind: 'leadership', view });
+    // A lease counts rounds of its own leadership only: the open one left before it, and the next might be a whole round away.
+    if (view.role === 'leader') this.#beginRound();
   }
 }
 

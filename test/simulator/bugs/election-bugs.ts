@@ -195,4 +195,14 @@ export const electionBugs: readonly SeededBug[] = [
     replace: 'happy && compareBallots(leader, promise) >= 0 && leader.n < 0);',
     foundBy: { test: 'omnipaxos/election.test.ts' },
   },
+  {
+    name: 'survivor-takes-over-as-well',
+    hazards: [],
+    effect:
+      'a node that has just promised somebody who takes over deposes it, and clients wait for a second lease',
+    file: 'omnipaxos/ballot-leader-election.ts',
+    find: 'const isReady = !this.#happy && !this.#isForestalledBy(paxos.promise);',
+    replace: 'const isReady = !this.#happy;',
+    foundBy: { test: 'omnipaxos/failover-rounds.test.ts' },
+  },
 ];

@@ -103,4 +103,13 @@ export const leaseBugs: readonly SeededBug[] = [
       'this.#term?.lease?.roundBegan(fact.round, readClocks(this.#options.clock));\n      this.#term?.lease?.replied(fact.from, fact.round, fact.promise);',
     foundBy: { test: 'node/lease-keeper.test.ts' },
   },
+  {
+    name: 'first-round-not-begun-at-once',
+    hazards: [],
+    effect: 'a new leader has no valid lease until its next round, though its wait for older ones is over',
+    file: 'omnipaxos/omni-paxos.ts',
+    find: "    if (view.role === 'leader') this.#beginRound();\n",
+    replace: '',
+    foundBy: { test: 'host/failover.test.ts' },
+  },
 ];
