@@ -76,6 +76,19 @@ describe('oracle: the fence', () => {
     expect(oracle.status().counters.retries).toBe(100);
   });
 
+  // O06
+  test('the answers of ten attempts in a row are lost, though each took effect: the fence does not run away from the clock', async () => {
+    const { clock, driver, oracle } = await setUp({
+      fate: ({ kind, number }) =>
+        kind === 'persist' && number < 10 ? { fail: { error: transient(), when: 'after' } } : {},
+      retryMaxMs: 10,
+    });
+    for (let i = 0; i < 20 && oracle.state().role !== 'serving'; i++) await clock.advanceAsync(10);
+    expect(oracle.state().role).toBe('serving');
+    expect(driver.persists).toBe(11);
+    for (const { atLeast } of driver.persisted) expect(atLeast).toBeLessThanOrEqual(clock.wallMs() + 1_000);
+  });
+
   test.each(['not_leader', 'fenced'] as const)(
     '%s: it steps down and waits for the next leadership',
     async (code) => {
