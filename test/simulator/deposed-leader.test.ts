@@ -1,33 +1,14 @@
 import { describe, expect, test } from 'vitest';
-import { chaosWeights, type FaultPlan } from '../../src/testing/simulator/fault-plan.js';
-import { runSimulation, SimulationFailure } from '../../src/testing/simulator/simulation.js';
+import { SimulationFailure } from '../../src/testing/simulator/simulation.js';
+import { runDeposedLeader } from './deposed-leader.js';
 
-/** Leaders are cut off from their peers again and again, but never from their clients; nothing else goes wrong. */
-const CUT_OFF: Partial<FaultPlan> = {
-  nodes: 3,
-  clients: 8,
-  loss: 0,
-  diskFailure: 0,
-  chaosEveryMs: 600,
-  windowAheadMs: 3_000,
-  clockSkewMs: 0,
-  delayMs: { min: 0.1, max: 1 },
-  syncMs: { min: 0.05, max: 0.3 },
-  weights: chaosWeights({ restart: 1, isolate: 3, heal: 1 }),
-  shortWrites: 0,
-  applyChunk: { items: 256, restMs: 0 },
-};
 const SEEDS = Array.from({ length: 20 }, (_, index) => index + 1);
 
 async function violations(leaseMs: number): Promise<string[]> {
   const found: string[] = [];
   for (const seed of SEEDS) {
-    try {
-      await runSimulation({ seed, steps: 4_000, plan: { ...CUT_OFF, leaseMs } });
-    } catch (error) {
-      if (!(error instanceof SimulationFailure)) throw error;
-      found.push(error.invariant);
-    }
+    const result = await runDeposedLeader(seed, leaseMs, 4_000);
+    if (result instanceof SimulationFailure) found.push(result.invariant);
   }
   return found;
 }
