@@ -7,6 +7,7 @@ import type { SnapshotOptions } from './maybe-snapshot.js';
 /** How many items one step folds at most, unless the options say otherwise. */
 export const DEFAULT_CHUNK_ITEMS = 256;
 
+/** What an apply engine is made of. */
 export interface ApplyEngineOptions<E, S> {
   readonly log: DecidedLog<E, S>;
   readonly fold: Fold<E, S>;

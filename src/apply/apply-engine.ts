@@ -77,6 +77,7 @@ export class ApplyEngine<E, S> {
     return this.#log.decidedIdx > this.#cursor;
   }
 
+  /** How far the host has come, and how its snapshots have fared; made anew for each call. */
   status(): ApplyStatus {
     const { decidedIdx } = this.#log;
     return {

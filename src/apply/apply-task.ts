@@ -31,6 +31,7 @@ export type ApplyTaskLife =
  */
 export type ApplyYieldPoint = 'beforeChunk' | 'beforeNotify' | 'beforeWait' | 'stopping';
 
+/** What an apply task is made of, and whom it tells. */
 export interface ApplyTaskOptions<E, S> {
   readonly engine: ApplyEngine<E, S>;
   /**
@@ -101,6 +102,7 @@ export class ApplyTask<E, S> implements AsyncDisposable {
     this.#logger = options.logger ?? silentLogger;
   }
 
+  /** Whether a run is alive, and why the last one has ended. */
   get life(): ApplyTaskLife {
     return this.#life;
   }

@@ -14,6 +14,7 @@ import { readDecided } from './read-decided.js';
  */
 export type Fold<E, S> = (item: DecidedItem<E, S>) => void | PromiseLike<void>;
 
+/** How far a drain goes. */
 export interface DrainOptions {
   /** How many items to fold at most: a whole number, at least 1. Default: no limit. */
   readonly limit?: number;

@@ -26,18 +26,22 @@ export class ByteReader {
     return this.#end - this.#at;
   }
 
+  /** The next byte. */
   u8(): number {
     return this.#view.getUint8(this.#claim(1));
   }
 
+  /** The next 2 bytes, as an unsigned number. */
   u16(): number {
     return this.#view.getUint16(this.#claim(2));
   }
 
+  /** The next 4 bytes, as an unsigned number. */
   u32(): number {
     return this.#view.getUint32(this.#claim(4));
   }
 
+  /** The next 6 bytes, as an unsigned number. */
   u48(): number {
     const at = this.#claim(6);
     return this.#view.getUint16(at) * 2 ** 32 + this.#view.getUint32(at + 2);
@@ -52,6 +56,7 @@ export class ByteReader {
     return value;
   }
 
+  /** The next 8 bytes, as an unsigned number. */
   bigU64(): bigint {
     return this.#view.getBigUint64(this.#claim(8));
   }
@@ -61,10 +66,12 @@ export class ByteReader {
     return this.bigU64().toString(16).padStart(16, '0');
   }
 
+  /** The next 8 bytes, as a floating-point number. */
   f64(): number {
     return this.#view.getFloat64(this.#claim(8));
   }
 
+  /** The next byte, which must be 0 or 1. @throws {MalformedError} if it is not. */
   boolean(): boolean {
     const value = this.u8();
     if (value > 1) throw new MalformedError(`a boolean is ${value} at byte ${this.#at - 1}`);
@@ -124,6 +131,7 @@ export class ByteReader {
   }
 
   /** @throws {MalformedError} if bytes are left. */
+  /** @throws {MalformedError} unless everything has been read. */
   end(): void {
     if (this.remaining > 0)
       throw new MalformedError(`${this.remaining} bytes are left over at byte ${this.#at}`);

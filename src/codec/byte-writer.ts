@@ -27,24 +27,28 @@ export class ByteWriter {
     return this.#length;
   }
 
+  /** One byte. @throws {InvalidInputError} naming `field`, unless it is a whole number within [0, 2^8). */
   u8(value: number, field = 'u8'): void {
     check(field, value, 0xff);
     const at = this.#claim(1);
     this.#view.setUint8(at, value);
   }
 
+  /** 2 bytes. @throws {InvalidInputError} naming `field`, unless it is a whole number within [0, 2^16). */
   u16(value: number, field = 'u16'): void {
     check(field, value, 0xffff);
     const at = this.#claim(2);
     this.#view.setUint16(at, value);
   }
 
+  /** 4 bytes. @throws {InvalidInputError} naming `field`, unless it is a whole number within [0, 2^32). */
   u32(value: number, field = 'u32'): void {
     check(field, value, U32_MAX);
     const at = this.#claim(4);
     this.#view.setUint32(at, value);
   }
 
+  /** 6 bytes. @throws {InvalidInputError} naming `field`, unless it is a whole number within [0, 2^48). */
   u48(value: number, field = 'u48'): void {
     check(field, value, U48_MAX);
     const at = this.#claim(6);
@@ -79,12 +83,14 @@ export class ByteWriter {
     this.#view.setUint32(at + 4, Number.parseInt(value.slice(8), 16));
   }
 
+  /** 8 bytes of a floating-point number. */
   f64(value: number, field = 'f64'): void {
     if (typeof value !== 'number') throw new InvalidInputError(field, value, 'must be a number');
     const at = this.#claim(8);
     this.#view.setFloat64(at, value);
   }
 
+  /** One byte: 0 or 1. */
   boolean(value: boolean, field = 'boolean'): void {
     if (typeof value !== 'boolean') throw new InvalidInputError(field, value, 'must be true or false');
     this.u8(value ? 1 : 0);

@@ -31,6 +31,7 @@ export interface ApplyStateEvents {
   readonly restored: () => void;
 }
 
+/** Where an apply state begins, and whom it tells of listeners that fail. */
 export interface ApplyStateOptions {
   /** The state to begin with. Default: high-water 0, EPOCH_ZERO, nothing folded. */
   readonly initial?: HighWaterSnapshot;
@@ -62,6 +63,7 @@ export interface ApplyStateOptions {
  * ```
  */
 export class ApplyState {
+  /** Typed events; see {@link ApplyStateEvents}. */
   readonly events = new EventEmitter<ApplyStateEvents>();
   readonly #onListenerError: NonNullable<ApplyStateOptions['onListenerError']>;
   readonly #ledger = new Ledger();

@@ -29,8 +29,11 @@ export type ProposingNode = Pick<
 
 /** The driver's port on a node and the apply state that its decided log is folded into. */
 export class NodeHighWaterHost implements PaxosHighWaterHost {
+  /** The node and the life of its directory that this host stands for. */
   readonly identity: HostIdentity;
+  /** What the decided log is folded into, by {@link fold}. */
   readonly applyState: ApplyState;
+  /** Tells changes; see {@link changed} and {@link fail}. */
   readonly events = new EventEmitter<PaxosHighWaterHostEvents>();
   readonly #node: ProposingNode;
   readonly #onListenerError: (error: unknown) => void;

@@ -159,6 +159,7 @@ export class StandaloneHost implements AsyncDisposable {
     return this.#node.log;
   }
 
+  /** All that this host knows of itself, made anew for each call. It can be asked in any state. */
   status(): HostStatus {
     const { pendingCalls, streamsRefused } = this.driver;
     return {
@@ -202,6 +203,7 @@ export class StandaloneHost implements AsyncDisposable {
     this.#node.setPriority(priority);
   }
 
+  /** Whether this host can do its work. */
   health(): HostHealth {
     return this.#stopReason === undefined
       ? healthWhileRunning(this.#engine.status())

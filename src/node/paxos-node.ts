@@ -48,6 +48,7 @@ export interface NodeLog<E, S> {
 export class PaxosNode<E, S> implements AsyncDisposable {
   /** Typed events; see {@link PaxosNodeEvents}. A listener that throws is logged and counted, and disturbs nobody. */
   readonly events = new EventEmitter<PaxosNodeEvents>();
+  /** The decided log, read-only, for `drainDecided` and the apply engine. It can be read in any state. */
   readonly log: NodeLog<E, S>;
   /**
    * Resolves with the reason as soon as the node has stopped taking part, and never rejects. Storage and transport are free only when {@link stop}
@@ -151,6 +152,7 @@ export class PaxosNode<E, S> implements AsyncDisposable {
     this.#resolveStopped = resolve;
   }
 
+  /** Which node of its cluster this is, as its data directory says. */
   get nodeId(): NodeId {
     return this.#storage.identity.nodeId;
   }
@@ -160,6 +162,7 @@ export class PaxosNode<E, S> implements AsyncDisposable {
     return this.#storage.identity.directoryId;
   }
 
+  /** The life of the directory that this node runs in: raised durably at each opening. */
   get incarnation(): number {
     return this.#storage.identity.incarnation;
   }
@@ -273,6 +276,7 @@ export class PaxosNode<E, S> implements AsyncDisposable {
     return this.#leadership.current();
   }
 
+  /** All that this node knows of itself, made anew for each call. It can be asked in any state. */
   status(): NodeStatus {
     return {
       nodeId: this.nodeId,

@@ -58,6 +58,7 @@ export class OmniPaxos<E, S> {
     else this.#entry.resend();
   }
 
+  /** The configuration in force. */
   get config(): ClusterConfig {
     return this.#state.config;
   }
@@ -67,6 +68,7 @@ export class OmniPaxos<E, S> {
     return this.#state.configHash;
   }
 
+  /** How many records the snapshot stands for; 0 if there is none. */
   get compactedIdx(): number {
     return this.#state.log.compactedIdx;
   }
@@ -76,6 +78,7 @@ export class OmniPaxos<E, S> {
     return this.#state.log.decidedIdx;
   }
 
+  /** How long the log is. It can fall, when a new leader replaces an undecided tail. */
   get acceptedIdx(): number {
     return this.#state.log.acceptedIdx;
   }
@@ -252,6 +255,7 @@ export class OmniPaxos<E, S> {
     return this.#paxos.leadership();
   }
 
+  /** All that the core knows of itself, made anew for each call. */
   status(): CoreStatus {
     const { acceptedRound, config, log, phase, pid, promise, role } = this.#state;
     const { currentBallot, happy, lastHeard, leader, round } = this.#election;

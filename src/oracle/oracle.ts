@@ -110,6 +110,7 @@ export class Oracle implements AsyncDisposable {
     return this.#events.emitter;
   }
 
+  /** What the oracle is doing in this very turn. */
   state(): OracleState {
     const life = this.#life;
     if (life === undefined) return this.#idle;
@@ -119,6 +120,7 @@ export class Oracle implements AsyncDisposable {
       : { role: 'serving', epoch, limitMs: window.limitMs };
   }
 
+  /** The state, and what has been counted since the start; made anew for each call. */
   status(): OracleStatus {
     return {
       state: this.state(),

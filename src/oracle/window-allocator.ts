@@ -163,7 +163,10 @@ export function timeExhausted(): TsoracleError {
   );
 }
 
-/** @throws {InvalidInputError} unless `count` is a whole number within [1, 2^18]. */
+/**
+ * Refuses a count that fits into no ms.
+ * @throws {InvalidInputError} unless `count` is a whole number within [1, 2^18].
+ */
 export function assertCount(count: number): void {
   assertWithin('count', count, 1, LOGICAL_COUNT);
 }

@@ -36,6 +36,7 @@ export class SeededRandom implements Random {
     return min + this.nextFloat() * (max - min);
   }
 
+  /** Whether something of this probability, within [0, 1], happens. */
   chance(probability: number): boolean {
     return this.nextFloat() < probability;
   }

@@ -29,6 +29,7 @@ export interface OpenedDirectory<E, S> {
  * failure, it is the last thing that this journal does.
  */
 export class Journal<E, S> implements Storage<E, S> {
+  /** Whose directory this is, and which life of it. */
   readonly identity: StorageIdentity;
   /** Where the other members of the first configuration listen for their peers, as `init` was told. */
   readonly peerAddresses: ReadonlyMap<NodeId, string>;

@@ -33,8 +33,11 @@ export interface CrashOptions {
  * {@link Storage} has it.
  */
 export class MemoryDisk<E, S> {
+  /** As `init` would have noted it. */
   readonly clusterId: string;
+  /** As `init` would have noted it. */
   readonly nodeId: NodeId;
+  /** What tells this directory from every other. */
   readonly directoryId: DirectoryId;
   readonly #random: Random;
   #durable: StorageImage<E, S>;

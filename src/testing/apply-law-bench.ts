@@ -18,6 +18,7 @@ export interface FoldingHost<E, S> {
   snapshot(): S;
 }
 
+/** The host that is held to `applyLaws`, and what its log carries. */
 export interface ApplyLawOptions<E, S> {
   /** A fresh host, in the state before the first record. */
   readonly createHost: () => FoldingHost<E, S>;

@@ -12,6 +12,7 @@ export interface HighWaterFoldingHost<E, S> extends FoldingHost<E, S> {
   readonly applyState: ApplyState;
 }
 
+/** The host that is held to `highWaterLaws`, and what its log carries. */
 export interface HighWaterLawOptions<E, S> {
   /** A fresh host, in the state before the first record. */
   readonly createHost: () => HighWaterFoldingHost<E, S>;

@@ -19,6 +19,7 @@ export class MemoryDecidedLog<E, S> implements DecidedLog<E, S> {
   readonly #history: LogRecord<E>[] = [];
   #snapshot: Snapshot<S> | undefined;
 
+  /** How many records are decided. */
   get decidedIdx(): number {
     return this.#history.length;
   }
@@ -33,10 +34,12 @@ export class MemoryDecidedLog<E, S> implements DecidedLog<E, S> {
     return this.#history;
   }
 
+  /** Decides these records, one after the other. */
   decide(...records: readonly LogRecord<E>[]): void {
     this.#history.push(...records);
   }
 
+  /** Decides these entries, one after the other. */
   decideEntries(...entries: readonly E[]): void {
     this.decide(...entries.map((entry): LogRecord<E> => ({ kind: 'entry', entry })));
   }

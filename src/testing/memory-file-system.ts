@@ -200,6 +200,7 @@ export class MemoryFileSystem implements FileSystem {
     directory.durable.delete(basename(path));
   }
 
+  /** Opens a file of the present state; see `FileSystem.open`. */
   open(path: string, mode: OpenMode): Promise<OpenFile> {
     return this.#call('open', path, () => {
       if (mode === 'read') return this.#openFile(this.#inode(path), path);
@@ -254,6 +255,7 @@ export class MemoryFileSystem implements FileSystem {
     return this.#call('readdir', path, () => [...this.#directory(path).cached.keys()]);
   }
 
+  /** What stands at the path; see `FileSystem.stat`. */
   stat(path: string): Promise<FileStatus> {
     return this.#call('stat', path, () =>
       this.#directories.has(path)

@@ -89,6 +89,7 @@ export class TcpPeerTransport<E, S> implements PeerTransport<E, S> {
     else this.#stats.messagesDropped += 1;
   }
 
+  /** What has been sent, taken, dropped and refused since the transport was made. */
   stats(): PeerTransportStats {
     const { malformedFrames = 0, refusals = 0 } = this.#running?.connections ?? {};
     return { ...this.#stats, malformedFrames, refusals };

@@ -61,6 +61,7 @@ export interface DriverCapabilities {
   readonly reopen: boolean;
 }
 
+/** The driver that is held to `driverConformance`. */
 export interface DriverConformanceOptions {
   /** Makes a fresh driver and its world; called once for each case. */
   readonly create: () => DriverHarness | Promise<DriverHarness>;

@@ -43,6 +43,7 @@ export interface HostCapabilities {
   readonly reopen: boolean;
 }
 
+/** The host that is held to `hostConformance`. */
 export interface HostConformanceOptions {
   /** Makes a fresh host and its world; called once for each case. */
   readonly create: () => HostHarness | Promise<HostHarness>;

@@ -43,6 +43,7 @@ export function withoutRates(rates: readonly FaultRate[]): Partial<FaultPlan> {
   return Object.fromEntries(rates.map((rate) => [rate, SWITCHED_OFF[rate]]));
 }
 
+/** Which world to shrink, and how long to try. */
 export interface ShrinkOptions {
   readonly seed: number;
   /** As of the run that failed. */

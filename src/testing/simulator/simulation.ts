@@ -63,7 +63,9 @@ export interface SimulationReport extends Readonly<FaultCounters>, Recovery {
 
 /** A simulated world broke a promise. The message holds everything that is needed to see it again. */
 export class SimulationFailure extends InvariantViolation {
+  /** Of the world: `runSimulation` with it fails in the same way again. */
   readonly seed: number;
+  /** At which event. */
   readonly step: number;
   /** How many acts of chaos there were before it. */
   readonly acts: number;

@@ -35,6 +35,7 @@ export interface StorageCapabilities {
   readonly fail: boolean;
 }
 
+/** The storage that is held to `storageConformance`. */
 export interface StorageConformanceOptions {
   /** Makes a fresh place; called at least once for each case. */
   readonly create: () => StorageHarness | Promise<StorageHarness>;
