@@ -237,6 +237,16 @@ describe('driver conformance: broken drivers, each fails for its own reason', ()
 
   test.each<[string, (inner: ConsensusDriver) => ConsensusDriver, string]>([
     [
+      'an endpoint says how to talk to it',
+      (inner) =>
+        new AlteredStreamDriver(inner, (state) =>
+          state.role === 'follower'
+            ? { ...state, leader: { ...state.leader, endpoint: `http://${state.leader.endpoint}` } }
+            : state,
+        ),
+      'stream: leadership is lost, the lease is void and the stream tells it',
+    ],
+    [
       'one stream is shared by all',
       (inner) => new SharedStreamDriver(inner),
       'stream: second one while one is live, is refused, the first goes on',
@@ -274,6 +284,7 @@ describe('driver conformance: broken drivers, each fails for its own reason', ()
       'call: signal aborted already, rejects with its reason and changes nothing',
       'call: deadline that is no number of ms from 1, is refused and changes nothing',
       'stalled: deadline passes, calls are transient',
+      'stalled: no deadline is named, calls wait for 5,000 ms and are transient then',
       'stalled: calls are aborted, reject with the reason at once',
     ]);
   });

@@ -1,4 +1,4 @@
-import type { CallOptions, Epoch } from '../../consensus/index.js';
+import { type CallOptions, DEFAULT_CALL_TIMEOUT_MS, type Epoch } from '../../consensus/index.js';
 import { TsoracleError } from '../../errors/index.js';
 import { settleMicrotasks } from '../virtual-clock.js';
 import { broken, type ConformanceBench, expectThat } from './conformance-bench.js';
@@ -48,6 +48,16 @@ export const stalledCallCases: CaseBodies = {
   'stalled: deadline passes, calls are transient': async (bench) => {
     const waiting = await stalledCalls(bench, { timeoutMs: 50 });
     await bench.stall.passTime(60);
+    for (const [what, call] of waiting) await bench.expectRejection(call, ['transient'], what);
+  },
+
+  'stalled: no deadline is named, calls wait for 5,000 ms and are transient then': async (bench) => {
+    const waiting = await stalledCalls(bench);
+    const ended: string[] = [];
+    for (const [what, call] of waiting) call.catch(() => ended.push(what));
+    await bench.stall.passTime(DEFAULT_CALL_TIMEOUT_MS - 100);
+    expectThat(ended.length === 0, `ended before 5,000 ms had passed: ${ended.join(', ')}`);
+    await bench.stall.passTime(200);
     for (const [what, call] of waiting) await bench.expectRejection(call, ['transient'], what);
   },
 

@@ -43,6 +43,7 @@ export class ConformanceBench {
   async nextState(stream: LeadershipStream): Promise<LeaderState> {
     const result = await this.drive(stream.next());
     if (result.done === true) throw broken('the leadership stream has ended, though its driver is open');
+    expectEndpoint(result.value);
     return result.value;
   }
 
@@ -107,6 +108,17 @@ export function broken(message: string, cause?: unknown): TsoracleError {
 /** @throws the error of a broken contract, unless it holds. */
 export function expectThat(holds: boolean, otherwise: string): void {
   if (!holds) throw broken(otherwise);
+}
+
+/** Where clients are sent must be a `host:port`, whoever leads; a scheme would let it say how they talk to it. */
+function expectEndpoint(state: LeaderState): void {
+  if (state.role !== 'follower' || state.leader.endpoint === undefined) return;
+  const { endpoint } = state.leader;
+  const [, port] = /^(?:\[[0-9a-fA-F:.]+\]|[^\s:/[\]@]+):([0-9]{1,5})$/.exec(endpoint) ?? [];
+  expectThat(
+    port !== undefined && Number(port) >= 1 && Number(port) <= 65_535,
+    `the stream tells the endpoint ${JSON.stringify(endpoint)}, which is no host:port`,
+  );
 }
 
 function required<T>(part: T | undefined, name: string): T {
