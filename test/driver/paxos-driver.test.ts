@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { PHYSICAL_MS_MAX, toEpoch } from '../../src/consensus/index.js';
 import { PaxosDriver } from '../../src/driver/index.js';
@@ -29,6 +30,29 @@ describe('paxos driver: an entry is folded', () => {
     for (let i = 0; i < 2; i++) host.foldNext();
     expect(await Promise.all(calls)).toEqual([30, 30, 50, 50, 30, 50]);
     expect(driver.pendingCalls).toBe(0);
+  });
+
+  test('any advances at once, take one entry for each that reaches further than all before it, and no more', async () => {
+    const asked = fc.array(fc.integer({ min: 0, max: 40 }), { minLength: 1, maxLength: 20 });
+    await fc.assert(
+      fc.asyncProperty(asked, async (advances) => {
+        const host = new ScriptedHost();
+        host.lead(1n);
+        await using driver = new PaxosDriver({ host });
+        const calls = advances.map((atLeast) => driver.persistHighWater(atLeast, EPOCH_1));
+        const further = advances.filter((atLeast, at) =>
+          advances.slice(0, at).every((each) => each < atLeast),
+        );
+        expect(host.proposed.map((command) => command.kind === 'advance' && command.atLeast)).toEqual(
+          further,
+        );
+        while (host.log.length > 0) host.foldNext();
+        // Each by the first entry that reaches as far: nobody waits for what somebody else has asked for.
+        expect(await Promise.all(calls)).toEqual(
+          advances.map((atLeast) => further.find((each) => each >= atLeast)),
+        );
+      }),
+    );
   });
 
   test('the call whose entry is shared is aborted, the others still get their answer', async () => {

@@ -211,6 +211,27 @@ describe('oracle: serving', () => {
     expect(extensions).toBeLessThan(40);
   });
 
+  // O06
+  test('five failovers at once: each begins above the window before it, so much ahead of the clock and no more; time takes it back', async () => {
+    const { clock, driver, memory, oracle } = await serving();
+    await clock.advanceAsync(500);
+    granted(oracle);
+    await settleMicrotasks();
+    for (let failover = 0; failover < 5; failover++) {
+      memory.gainLeadership();
+      await settleMicrotasks();
+      granted(oracle);
+    }
+    const aheadMs = () => Math.max(...driver.persisted.map(({ atLeast }) => atLeast)) - clock.wallMs();
+    expect(aheadMs()).toBe(3_000 + 5 * 1_001);
+    for (let i = 0; i < 100; i++) {
+      await clock.advanceAsync(100);
+      granted(oracle);
+      expect(aheadMs()).toBeLessThanOrEqual(Math.max(3_000, 3_000 + 5 * 1_001 - 100 * (i + 1)));
+    }
+    expect(granted(oracle).physicalMs).toBe(clock.wallMs());
+  });
+
   // O04
   test.each(['ok', 'error'] as const)(
     'an extension of an earlier leadership ends late (%s): the new window is as it was',
