@@ -18,6 +18,7 @@ export async function run(print: (line: string) => void): Promise<void> {
   try {
     // Once, when the service is installed: opening never makes a directory.
     await initFileDriver({ dataDir });
+    print('a timestamp, the ms that it names, and which start of the process has granted it:');
     for (const life of ['first', 'second']) {
       await using driver = await FileDriver.open({ dataDir });
       await using oracle = Oracle.start({ driver });
@@ -28,6 +29,7 @@ export async function run(print: (line: string) => void): Promise<void> {
         print(`${formatTimestamp(timestamp)}  ${timestampToDate(timestamp).toISOString()}  ${life} start`);
       }
     }
+    print('the second start begins above all that the first could have granted: a second ahead of the clock');
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

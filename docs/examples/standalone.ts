@@ -27,6 +27,7 @@ export async function run(print: (line: string) => void): Promise<void> {
   const members: Member[] = [];
   try {
     members.push(...(await startAll(folder)));
+    print('three nodes run, each on a directory and sockets of its own; whoever leads serves');
     const first = await timestamp(members);
     print(`node ${first.nodeId} grants ${formatTimestamp(first.timestamp)}`);
 

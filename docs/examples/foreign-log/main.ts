@@ -10,6 +10,7 @@ export async function run(print: (line: string) => void): Promise<void> {
   await using driver = new PaxosDriver({ host });
   await using oracle = Oracle.start({ driver });
 
+  print('a log with terms and a commit index, which knows nothing of timestamps, carries the high-water:');
   log.write({ note: 'written before anybody has heard of timestamps' });
   let last = 0n;
   for (let election = 1; election <= 2; election++) {
@@ -20,7 +21,7 @@ export async function run(print: (line: string) => void): Promise<void> {
     const timestamp = packTimestamp(physicalMs, logicalStart);
     if (timestamp <= last) throw new Error('timestamps have gone back');
     last = timestamp;
-    print(`term ${log.status.term} grants ${formatTimestamp(timestamp)}`);
+    print(`the leader of term ${log.status.term} grants ${formatTimestamp(timestamp)}`);
     log.write({ note: `written in term ${log.status.term}` });
   }
 
@@ -29,7 +30,7 @@ export async function run(print: (line: string) => void): Promise<void> {
   const cursor = drainDecided(readView(log), 0, (item) => {
     if (item.kind === 'entry' && 'highWater' in item.entry) commands += 1;
   });
-  print(`${cursor} entries: ${commands} of the oracle, ${cursor - commands} notes`);
+  print(`the log has ${cursor} entries: ${commands} of the oracle, ${cursor - commands} notes of its own`);
 }
 
 function serving(oracle: Oracle, term: number): Promise<void> {
