@@ -117,8 +117,8 @@ export const electionBugs: readonly SeededBug[] = [
     hazards: ['P05'],
     effect: 'an unhappy node takes over although it hears no read quorum',
     file: 'omnipaxos/ballot-leader-election.ts',
-    find: '!this.#happy && replies.length + 1 >= this.#quorum.read && ',
-    replace: '!this.#happy && ',
+    find: 'isReady && replies.length + 1 >= this.#quorum.read && ',
+    replace: 'isReady && ',
     foundBy: { test: 'omnipaxos/election.test.ts' },
   },
   {
