@@ -234,7 +234,7 @@ export class Leader<E, S> {
     if (this.#state.phase === 'accept') {
       // Its log counts no more; only what it shares with ours does, and that cannot reach beyond ours.
       const sharedIdx = this.#keptIdx(message);
-      return sharedIdx > log.acceptedIdx
+      return sharedIdx > log.acceptedIdx && !this.#isOverFor(message)
         ? `it shares the log up to ${sharedIdx}, which ends at ${log.acceptedIdx} here`
         : undefined;
     }
@@ -254,6 +254,14 @@ export class Leader<E, S> {
   /** Whether a promised log ends within what is decided here: then it is a prefix of that, and brings nothing. */
   #isWithinDecided({ acceptedIdx }: PromiseMessage<E, S>): boolean {
     return acceptedIdx <= this.#state.log.decidedIdx;
+  }
+
+  /**
+   * Whether a promiser has entered the configuration by a snapshot that reaches beyond this log. Such a one comes from a higher ballot, which has a read quorum of its own: this ballot can decide
+   * nothing any more, and brings that promiser nothing.
+   */
+  #isOverFor({ compactedIdx }: PromiseMessage<E, S>): boolean {
+    return compactedIdx > this.#state.log.acceptedIdx;
   }
 
   #tryReadQuorum(): void {
@@ -307,8 +315,9 @@ export class Leader<E, S> {
     this.#claimOwn();
   }
 
-  /** Begins a session with a follower that has promised. */
+  /** Begins a session with a follower that has promised, if this ballot has anything for it. */
   #sync(to: NodeId, progress: FollowerProgress<E, S>, promise: PromiseMessage<E, S>): void {
+    if (this.#isOverFor(promise)) return;
     const { log } = this.#state;
     this.#lastSession += 1;
     const acceptSync = {

@@ -34,49 +34,68 @@ describe('who has entered a configuration by a snapshot', () => {
   });
 
   // R07, P16: what it knows decided was decided under a higher ballot than the one that it promises next, so it says nothing of that one's log.
-  test('promises a deposed leader, which it brings to a read quorum: nothing of what only that one has accepted becomes decided', () => {
-    const cluster = new CoreCluster(5);
-    cluster.electLeader();
-    cluster.isolate(5);
-    cluster.until(() => cluster.leaders().some((pid) => pid !== 5), 'a leader among the others');
-    const first = cluster.leaders().find((pid) => pid !== 5) ?? 0;
-    cluster.core(first).reconfigure(cluster.nextConfig(first, [1, 2, 3, 4, 5]));
-    cluster.entered(2, [1, 2, 3, 4]);
-    cluster.until(() => cluster.core(4).leadership().role === 'leader', 'node 4 leads');
-    // It alone accepts x; then it asks for promises again, and only node 2 gives one.
-    cluster.isolate(4);
-    cluster.core(4).append('x', { forward: false });
-    cluster.settle();
-    cluster.link(2, 4, true);
-    cluster.core(4).tryBecomeLeader();
-    cluster.settle();
-    const deposed = cluster.core(4).status().promise;
-    expect(cluster.core(2).status().promise).toEqual(deposed);
-    cluster.isolate(4);
-    // The others decide y in its place, under a higher ballot, and compact it away.
-    cluster.until(
-      () => [1, 2, 3].some((pid) => cluster.core(pid).leadership().role === 'leader'),
-      'another leads',
+  describe.each([
+    { promisers: [2], when: 'which it brings to a read quorum' },
+    { promisers: [1, 2], when: 'which has a read quorum already' },
+  ])('promises a deposed leader, $when', ({ promisers }) => {
+    test.each([1, 3])(
+      'and knows %i entries decided elsewhere: nothing of what only that leader has accepted becomes decided',
+      (count) => {
+        const cluster = new CoreCluster(5);
+        cluster.electLeader();
+        cluster.isolate(5);
+        cluster.until(() => cluster.leaders().some((pid) => pid !== 5), 'a leader among the others');
+        const first = cluster.leaders().find((pid) => pid !== 5) ?? 0;
+        cluster.core(first).reconfigure(cluster.nextConfig(first, [1, 2, 3, 4, 5]));
+        cluster.entered(2, [1, 2, 3, 4]);
+        cluster.until(() => cluster.core(4).leadership().role === 'leader', 'node 4 leads');
+        // It alone accepts x; then it asks for promises again, and loses touch before anybody has accepted x.
+        cluster.isolate(4);
+        cluster.core(4).append('x', { forward: false });
+        cluster.settle();
+        for (const pid of promisers) cluster.link(pid, 4, true);
+        cluster.filter = ({ body }) => body.kind !== 'acceptSync';
+        cluster.core(4).tryBecomeLeader();
+        cluster.settle();
+        const deposed = cluster.core(4).status().promise;
+        for (const pid of promisers) expect(cluster.core(pid).status().promise).toEqual(deposed);
+        cluster.isolate(4);
+        cluster.filter = () => true;
+        // The others decide in its place, under a higher ballot, and compact that away.
+        const leads = (pid: NodeId): boolean => cluster.core(pid).leadership().role === 'leader';
+        cluster.until(() => [1, 2, 3].some(leads), 'another leads');
+        const next = [1, 2, 3].find(leads) ?? 0;
+        const decided = ['stop sign', ...Array.from({ length: count }, (_, idx) => `y${idx}`)];
+        for (const entry of decided.slice(1)) cluster.core(next).append(entry, { forward: false });
+        cluster.until(() => cluster.core(next).decidedIdx === decided.length, 'all of it is decided');
+        cluster.core(next).snapshot(decided.length, decided.join(','));
+        cluster.collect();
+        cluster.connectOnly([[next, 5]]);
+        cluster.until(
+          () => cluster.core(5).compactedIdx === decided.length,
+          'node 5 has entered by the snapshot',
+        );
+        // The deposed leader asks node 5.
+        cluster.connectOnly([[4, 5]]);
+        cluster.until(
+          () => cluster.core(5).status().promise.pid === 4,
+          'node 5 has promised the deposed leader',
+        );
+        cluster.ticks(100, [4, 5]);
+        expect(cluster.core(4).status()).toMatchObject({ promise: deposed, phase: 'accept' });
+        expect(cluster.decided(4)).toEqual(['stop sign']);
+        expect(decidedEntries(cluster, 5)).toEqual(decided);
+        cluster.heal();
+        cluster.until(
+          () => cluster.core(4).decidedIdx === decided.length,
+          'the deposed leader has learned it',
+        );
+        for (const pid of cluster.nodes.keys()) {
+          expect(decidedEntries(cluster, pid)).toEqual(decided);
+          expect(cluster.facts(pid, 'violation')).toEqual([]);
+        }
+      },
     );
-    const next = [1, 2, 3].find((pid) => cluster.core(pid).leadership().role === 'leader') ?? 0;
-    cluster.core(next).append('y', { forward: false });
-    cluster.until(() => cluster.core(next).decidedIdx === 2, 'y is decided');
-    cluster.core(next).snapshot(2, 'stop sign,y');
-    cluster.collect();
-    cluster.connectOnly([[next, 5]]);
-    cluster.until(() => cluster.core(5).compactedIdx === 2, 'node 5 has entered by the snapshot');
-    // The deposed leader asks node 5.
-    cluster.connectOnly([[4, 5]]);
-    cluster.until(
-      () => cluster.core(4).status().phase === 'accept',
-      'the deposed leader has its read quorum',
-    );
-    expect(cluster.core(4).status().promise).toEqual(deposed);
-    cluster.ticks(100, [4, 5]);
-    expect(cluster.decided(4)).toEqual(['stop sign']);
-    cluster.heal();
-    cluster.until(() => cluster.core(4).decidedIdx === 2, 'the deposed leader has learned what was decided');
-    for (const pid of cluster.nodes.keys()) expect(decidedEntries(cluster, pid)).toEqual(['stop sign', 'y']);
   });
 
   /** Nodes 4 and 5 are down; what is decided, nodes 1, 4 and 5 have accepted. */

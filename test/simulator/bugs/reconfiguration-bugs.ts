@@ -197,4 +197,14 @@ export const reconfigurationBugs: readonly SeededBug[] = [
     replace: "return role === 'follower' && phase !== 'none' && ballotsEqual(n, promise);",
     foundBy: { test: 'omnipaxos/hand-over.test.ts' },
   },
+  {
+    name: 'deposed-leader-fails-by-a-snapshot',
+    hazards: ['R07'],
+    effect:
+      'a leader that is deposed without knowing it stops when a promiser knows more decided than its log holds',
+    file: 'omnipaxos/leader.ts',
+    find: 'return compactedIdx > this.#state.log.acceptedIdx;',
+    replace: 'return compactedIdx < 0;',
+    foundBy: { test: 'omnipaxos/entered-by-snapshot.test.ts' },
+  },
 ];
