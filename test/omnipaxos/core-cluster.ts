@@ -182,6 +182,10 @@ export class CoreCluster {
     else this.#cut.add(`${from}>${to}`);
   }
 
+  isCut(from: NodeId, to: NodeId): boolean {
+    return this.#cut.has(`${from}>${to}`);
+  }
+
   /** Cuts or heals every link of one node. */
   isolate(pid: NodeId, isolated = true): void {
     for (const other of this.nodes.keys()) if (other !== pid) this.link(pid, other, !isolated);
@@ -269,7 +273,7 @@ export class CoreCluster {
     for (let count = 0; this.queue.length > 0; count++) {
       if (count > maxMessages) throw new Error('messages never end');
       const message = this.queue.shift();
-      if (message === undefined || this.#cut.has(`${message.from}>${message.to}`)) continue;
+      if (message === undefined || this.isCut(message.from, message.to)) continue;
       if (!this.filter(message)) {
         this.filtered.push(message);
         continue;

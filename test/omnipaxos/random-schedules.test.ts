@@ -16,6 +16,8 @@ interface Rates {
   readonly reconnect: number;
   /** New configurations, hand-overs and takeovers by hand. */
   readonly change: number;
+  /** Nodes cut off, links cut in one direction or both, and healed again. */
+  readonly cut: number;
 }
 
 /** Judges what nodes decide: one value per index for ever, over all nodes and lives. */
@@ -78,6 +80,7 @@ function runSchedule(seed: number, steps: number): number {
     compaction: random.pick([0, 0.01, 0.05]),
     reconnect: random.pick([0, 0.005, 0.02]),
     change: random.pick([0, 0, 0.003, 0.02]),
+    cut: random.pick([0, 0, 0.005, 0.02]),
   };
   const cluster = new CoreCluster(size);
   if (rates.change > 0) for (let pid = size + 1; pid <= size + 2; pid++) cluster.add(pid);
@@ -96,7 +99,17 @@ function runSchedule(seed: number, steps: number): number {
     else core.setPriority(random.below(10));
   };
 
+  const cut = (): void => {
+    const [a, b] = [random.pick(pids), random.pick(pids)];
+    const dice = random.nextFloat();
+    if (dice < 0.25) cluster.heal();
+    else if (dice < 0.5) cluster.isolate(a, random.chance(0.6));
+    else if (dice < 0.8) cluster.link(a, b, random.chance(0.5));
+    else cluster.oneWay(a, b, random.chance(0.5));
+  };
+
   const act = (): void => {
+    if (random.chance(rates.cut)) cut();
     const dice = random.nextFloat();
     const pid = random.pick(pids);
     const node = cluster.node(pid);
@@ -136,12 +149,13 @@ function runSchedule(seed: number, steps: number): number {
       const message = cluster.queue[index];
       if (message === undefined) break;
       if (!random.chance(rates.duplication)) cluster.queue.splice(index, 1);
-      if (!random.chance(rates.loss)) cluster.deliver(message);
+      if (!random.chance(rates.loss) && !cluster.isCut(message.from, message.to)) cluster.deliver(message);
       checker.check(cluster);
     }
     if (cluster.queue.length > 500) cluster.queue.splice(0, 250);
   }
 
+  cluster.heal();
   for (const pid of pids) {
     cluster.node(pid).slowDisk = false;
     if (!cluster.node(pid).up) {
