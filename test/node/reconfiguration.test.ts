@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { InvalidInputError } from '../../src/errors/index.js';
 import type { StopReason } from '../../src/node/index.js';
 import type { ClusterConfig } from '../../src/omnipaxos/index.js';
-import { NodeCluster } from './node-cluster.js';
+import { NodeCluster, type TestNode } from './node-cluster.js';
 
 const LEASED = { leaseMs: 250, maxClockDrift: 0.02 };
 
@@ -74,6 +74,33 @@ describe('membership of running nodes', () => {
     expect(cluster.node(2).status().core.config).toMatchObject({ configId: 2, previousLease: LEASED });
     await cluster.electLeader();
   });
+
+  // N03
+  test.each<[string, (node: TestNode) => unknown]>([
+    ['append', (node) => node.append('nested', { forward: true })],
+    ['tryBecomeLeader', (node) => node.tryBecomeLeader()],
+    ['transferLeadership', (node) => node.transferLeadership(1)],
+    ['status', (node) => node.status()],
+    ['stop', (node) => node.stop()],
+  ])(
+    'a listener of the entry calls %s: it is served after the step, and the other listeners are told once',
+    async (name, call) => {
+      const { cluster, leader } = await startedWithLeader();
+      const [caller = 0, other = 0] = [1, 2, 3].filter((nodeId) => nodeId !== leader.nodeId);
+      const node = cluster.node(caller);
+      const told: number[] = [];
+      node.events.on('configuration', () => void call(node));
+      node.events.on('configuration', ({ configId }) => told.push(configId));
+      await cluster.reconfigure([1, 2, 3]);
+      await cluster.entered(2, [leader.nodeId, other]);
+      await cluster.until(() => told.length > 0, 'the event');
+      if (name === 'stop') cluster.nodes.delete(caller);
+      await cluster.decide((await cluster.electLeader()).node, 'after');
+      expect(told).toEqual([2]);
+      expect(node.status().counters.listenerErrors).toBe(0);
+      expect(node.status().stopped?.kind).toBe(name === 'stop' ? 'closed' : undefined);
+    },
+  );
 
   test('who may reconfigure, and into what', async () => {
     const { cluster, leader } = await startedWithLeader();
