@@ -19,6 +19,7 @@ import { LeaderLogs } from '../../src/testing/simulator/checkers/leader-logs.js'
 import { LeadershipOrder } from '../../src/testing/simulator/checkers/leadership-order.js';
 import { Leaderships } from '../../src/testing/simulator/checkers/leaderships.js';
 import { HeldLeases, requireOneLease } from '../../src/testing/simulator/checkers/leases.js';
+import { requireNoPart } from '../../src/testing/simulator/checkers/lost-directories.js';
 import { NodeWatch } from '../../src/testing/simulator/checkers/node-watch.js';
 import { OpenCalls } from '../../src/testing/simulator/checkers/open-calls.js';
 import { Proposals } from '../../src/testing/simulator/checkers/proposals.js';
@@ -157,6 +158,26 @@ describe('one node', () => {
     broken(() => requireWithinBounds(1, 'calls', 4, 3), /calls of node 1: 4/);
   });
 
+  test('21: a node on a directory that its peers do not remember, and that is connected or leads, is a violation', () => {
+    requireNoPart(1, { connectedPeers: [], role: 'unknown' });
+    broken(() => requireNoPart(1, { connectedPeers: [2], role: 'follower' }), /takes no part/);
+    broken(() => requireNoPart(1, { connectedPeers: [], role: 'leader' }), /takes no part/);
+  });
+
+  test('19: which of the first calls are still open, is known', async () => {
+    const calls = new OpenCalls(1);
+    const first = withResolvers<void>();
+    const second = withResolvers<void>();
+    const ends = [calls.watch('a load', 1, first.promise), calls.watch('a load', 1, second.promise)];
+    expect([calls.begun, calls.hasOneOf(0), calls.hasOneOf(1)]).toEqual([2, false, true]);
+    first.resolve();
+    await ends[0];
+    expect([calls.hasOneOf(1), calls.hasOneOf(2)]).toEqual([false, true]);
+    second.resolve();
+    await ends[1];
+    expect(calls.hasOneOf(2)).toBe(false);
+  });
+
   test('19: a call that outlives its deadline or the leadership is a violation', async () => {
     const calls = new OpenCalls(1);
     const { promise, resolve } = withResolvers<void>();
@@ -240,10 +261,22 @@ describe('disks', () => {
 describe('leaderships', () => {
   test('6, 16: two leaders of one epoch, or two lives of one, are a violation', () => {
     const leaderships = new Leaderships();
-    leaderships.see(EPOCH_1, 1, 1);
-    leaderships.see(EPOCH_1, 1, 1);
-    broken(() => leaderships.see(EPOCH_1, 2, 1), /a ballot is led by one node/);
-    broken(() => leaderships.see(EPOCH_1, 1, 2), /in one of its lives/);
+    const n = { configId: 1, n: 2, priority: 3, pid: 4 };
+    const epoch = toEpoch((1n << 96n) | (2n << 64n) | (3n << 48n) | 4n);
+    leaderships.see(epoch, n, 1, 1);
+    leaderships.see(epoch, { ...n }, 1, 1);
+    broken(() => leaderships.see(epoch, n, 2, 1), /a ballot is led by one node/);
+    broken(() => leaderships.see(epoch, n, 1, 2), /in one of its lives/);
+    expect(leaderships.count).toBe(1);
+  });
+
+  test('16: an epoch that is not the image of its ballot, or stands for two, is a violation', () => {
+    const n = { configId: 1, n: 2, priority: 3, pid: 4 };
+    const leaderships = new Leaderships();
+    const lossy = toEpoch((1n << 96n) | (2n << 64n) | 4n);
+    broken(() => leaderships.see(lossy, n, 1, 1), /an epoch stands for one ballot/);
+    leaderships.see(lossy, { ...n, priority: 0 }, 1, 1);
+    broken(() => leaderships.see(lossy, n, 1, 1), /an epoch stands for one ballot/);
   });
 
   test('15: two valid leases are a violation', () => {

@@ -94,7 +94,7 @@ export class SimulatedClient {
       });
       return;
     }
-    oracle.grant(count, { timeoutMs: REQUEST_TIMEOUT_MS }).then(
+    machine.grant(count, REQUEST_TIMEOUT_MS)?.then(
       (grant) => {
         if (machine.life !== life || machine.oracle !== oracle) return;
         this.#guard(() => this.#options.windows.granted(grant.epoch, grant.physicalMs));

@@ -2,7 +2,7 @@ import type { ConsensusDriver } from '../../consensus/index.js';
 import type { HighWaterCommand, HighWaterSnapshot } from '../../high-water/index.js';
 import { describeHostStop, type HostStopReason, type StandaloneHost } from '../../host/index.js';
 import { BALLOT_ZERO, type ClusterConfig, type NodeId } from '../../omnipaxos/index.js';
-import type { Oracle } from '../../oracle/index.js';
+import type { Grant, Oracle } from '../../oracle/index.js';
 import type { SeededRandom } from '../../runtime/index.js';
 import { type PeerIdentity, StorageError, type StorageIdentity } from '../../storage/index.js';
 import type { MemoryNetwork } from '../../transport/index.js';
@@ -173,6 +173,11 @@ export class SimulatedMachine {
   /** What the disk that the running process writes to would show after a power cut. */
   get durable(): DiskModel['durable'] {
     return this.#processModel.durable;
+  }
+
+  /** Asks the oracle of the process that runs here. @returns undefined if none does. */
+  grant(count: number, timeoutMs: number): Promise<Grant> | undefined {
+    return this.#process?.grant(count, timeoutMs);
   }
 
   /** How often the copy of its directory had been opened when it was made; undefined if there is none. */

@@ -2,7 +2,7 @@ import { SnapshotPolicy } from '../../apply/index.js';
 import type { ConsensusDriver } from '../../consensus/index.js';
 import { type HostStatus, StandaloneHost } from '../../host/index.js';
 import type { NodeId } from '../../omnipaxos/index.js';
-import { Oracle } from '../../oracle/index.js';
+import { type Grant, Oracle } from '../../oracle/index.js';
 import type { Clock, SeededRandom } from '../../runtime/index.js';
 import { requireWithinBounds } from './checkers/bounds.js';
 import type { DiskModel } from './checkers/disk-model.js';
@@ -21,6 +21,10 @@ import type { WatchedStorage } from './watched-storage.js';
 const PENDING_CALLS_MAX = 64;
 /** How many proposals a core buffers while it becomes leader. */
 const BUFFERED_PROPOSALS_MAX = 16;
+/** How many messages wait for a sync, how many records do before no more are taken, and how many messages that have arrived wait: few, so that some worlds come to the end of each. */
+const HELD_MESSAGES_MAX = 64;
+const UNSYNCED_RECORDS_MAX = 64;
+const INBOUND_MAX = 128;
 
 export interface SimulatedProcessOptions {
   readonly nodeId: NodeId;
@@ -51,12 +55,14 @@ export class SimulatedProcess {
   readonly #options: SimulatedProcessOptions;
   readonly #watch: NodeWatch;
   readonly #calls: OpenCalls;
+  readonly #grants: OpenCalls;
   #parts: Parts | undefined;
 
   constructor(options: SimulatedProcessOptions) {
     this.#options = options;
     this.#watch = new NodeWatch(options.nodeId, options.world.invariants.reference);
     this.#calls = new OpenCalls(options.nodeId);
+    this.#grants = new OpenCalls(options.nodeId);
   }
 
   /** There once {@link start} has resolved. */
@@ -78,6 +84,13 @@ export class SimulatedProcess {
     return this.#calls;
   }
 
+  /** Asks its oracle, as its server would. */
+  grant(count: number, timeoutMs: number): Promise<Grant> | undefined {
+    const deadlineMs = this.#options.clock.monotonicMs() + timeoutMs;
+    const grant = this.#parts?.oracle.grant(count, { timeoutMs });
+    return grant === undefined ? undefined : this.#grants.watch('a grant', deadlineMs, grant);
+  }
+
   /** Resolves with the host once it runs; `isAlive` tells whether the process does still. */
   async start(isAlive: () => boolean): Promise<StandaloneHost | undefined> {
     const { clock: clocks, nodeId, random, storage, touch, world } = this.#options;
@@ -97,6 +110,10 @@ export class SimulatedProcess {
       applyChunkItems: plan.applyChunk.items,
       maxPendingCalls: PENDING_CALLS_MAX,
       proposalBufferLimit: BUFFERED_PROPOSALS_MAX,
+      heldMessageLimit: HELD_MESSAGES_MAX,
+      unsyncedRecordLimit: UNSYNCED_RECORDS_MAX,
+      inboundQueueLimit: INBOUND_MAX,
+      inboundPerTurn: INBOUND_MAX / 8,
       snapshotPolicy: this.#snapshotPolicy(() => host),
     });
     if (!isAlive()) return undefined;
@@ -130,9 +147,14 @@ export class SimulatedProcess {
     requireIndexOrder(nodeId, node.core, apply.appliedIdx);
     this.#checkBounds(status);
     const leads = leadership.role === 'leader';
-    if (this.#calls.count > 0)
-      this.#calls.check({ nowMs: clock.monotonicMs(), frozenUntilMs: clock.frozenUntilMs, leads });
-    if (leads) world.invariants.leaderships.see(leadership.epoch, nodeId, life);
+    if (this.#calls.count + this.#grants.count > 0) {
+      const now = { nowMs: clock.monotonicMs(), frozenUntilMs: clock.frozenUntilMs };
+      this.#calls.check({ ...now, leads });
+      // A grant may wait for a leader.
+      this.#grants.check({ ...now, leads: true });
+    }
+    if (leads && node.core.leadership.role === 'leader')
+      world.invariants.leaderships.see(leadership.epoch, node.core.leadership.ballot, nodeId, life);
     this.#checkLog(status);
   }
 
@@ -153,6 +175,7 @@ export class SimulatedProcess {
     const { snapshotEvery, applyChunk, nodes, spares } = world.plan;
     requireWithinBounds(nodeId, 'calls that wait', this.#calls.count, PENDING_CALLS_MAX);
     requireWithinBounds(nodeId, 'buffered proposals', node.core.bufferedProposals, BUFFERED_PROPOSALS_MAX);
+    requireWithinBounds(nodeId, 'messages that wait for the disk', node.heldMessages, HELD_MESSAGES_MAX);
     // The policy counts from the last snapshot that was tried, or from the start of the process.
     requireWithinBounds(
       nodeId,
