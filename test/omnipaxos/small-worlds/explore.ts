@@ -17,8 +17,11 @@ export interface Exploration {
   readonly violation?: { readonly rule: string; readonly depth: number; readonly path: readonly string[] };
 }
 
+/** Told of each delivery that is left out, since it changes nothing. */
+export type LeftOut = (node: History, letter: Letter, maker: WorldMaker) => void;
+
 /** All states of a world that at most `depth` steps lead to from its root, breadth first. */
-export function explore(small: SmallWorld, depth = small.depth): Exploration {
+export function explore(small: SmallWorld, depth = small.depth, leftOut: LeftOut = () => {}): Exploration {
   const maker = new WorldMaker(small.conditions);
   const script = new Script(maker);
   try {
@@ -52,7 +55,7 @@ export function explore(small: SmallWorld, depth = small.depth): Exploration {
   for (let at = 1; at <= depth && violation === undefined && frontier.length > 0; at++) {
     const next: World[] = [];
     for (const world of frontier) {
-      for (const successor of successors(world, maker)) {
+      for (const successor of successors(world, maker, leftOut)) {
         const key = keyOf(successor);
         if (visited.has(key)) continue;
         visited.add(key);
@@ -70,7 +73,7 @@ export function explore(small: SmallWorld, depth = small.depth): Exploration {
   return violation === undefined ? result : { ...result, violation };
 }
 
-function* successors(world: World, maker: WorldMaker): Generator<World> {
+function* successors(world: World, maker: WorldMaker, leftOut: LeftOut): Generator<World> {
   const { left } = world;
   for (const node of world.nodes) {
     const { pid, seen } = node;
@@ -97,18 +100,21 @@ function* successors(world: World, maker: WorldMaker): Generator<World> {
       yield maker.apply(world, pid, { kind: 'crash' }, `${pid}: crashes`, { left: { ...left, crashes } });
     }
   }
-  yield* linkSuccessors(world, maker);
-  yield* straySuccessors(world, maker);
+  yield* linkSuccessors(world, maker, leftOut);
+  yield* straySuccessors(world, maker, leftOut);
 }
 
-function* linkSuccessors(world: World, maker: WorldMaker): Generator<World> {
+function* linkSuccessors(world: World, maker: WorldMaker, leftOut: LeftOut): Generator<World> {
   for (const [link, waiting] of world.links) {
     let losses = 0;
     for (const [index, letter] of waiting.entries()) {
       if (losses > world.left.losses) break;
       const node = receiver(world, letter);
       // Overtaking what would change nothing is no loss.
-      if (changesNothing(node, letter, maker)) continue;
+      if (changesNothing(node, letter, maker)) {
+        leftOut(node, letter, maker);
+        continue;
+      }
       const left: Bounds = { ...world.left, losses: world.left.losses - losses };
       const links = new Map(world.links).set(link, waiting.slice(index + 1));
       yield maker.apply(world, node.pid, letter.input, letter.label, { links, left });
@@ -125,11 +131,14 @@ function* linkSuccessors(world: World, maker: WorldMaker): Generator<World> {
   }
 }
 
-function* straySuccessors(world: World, maker: WorldMaker): Generator<World> {
+function* straySuccessors(world: World, maker: WorldMaker, leftOut: LeftOut): Generator<World> {
   for (const [index, letter] of world.stray.entries()) {
     if (world.stray[index - 1] === letter) continue;
     const node = receiver(world, letter);
-    if (changesNothing(node, letter, maker)) continue;
+    if (changesNothing(node, letter, maker)) {
+      leftOut(node, letter, maker);
+      continue;
+    }
     yield maker.apply(world, node.pid, letter.input, letter.label, {
       stray: world.stray.toSpliced(index, 1),
     });

@@ -84,6 +84,11 @@ export class WorldMaker {
     this.#conditions = conditions;
   }
 
+  /** Every message that any node has sent in any world. */
+  get letters(): readonly Letter[] {
+    return [...this.#letters.values()];
+  }
+
   begin(): World {
     return {
       nodes: NODES.map((pid) => this.#history(pid, [])),
