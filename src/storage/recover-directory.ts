@@ -13,6 +13,7 @@ import { type DirectoryIdentity, decodeIdentity, IDENTITY_BYTES_MAX } from './id
 import { replay } from './record-codec.js';
 import { decodeSegmentHeader } from './segment-header.js';
 import { scanSegment } from './segment-scan.js';
+import { SEGMENT_FILE_BYTES_MAX } from './segment-writer.js';
 import { StorageCorruptError, StorageError, StorageIoError } from './storage-error.js';
 import type { StorageImage } from './storage-operation.js';
 
@@ -30,9 +31,6 @@ export interface RecoveredDirectory<E, S> {
   /** Whether writes that were never acknowledged stood at its end, and were left out. */
   readonly torn: boolean;
 }
-
-/** How much of one segment is read at most: what Node can hold in one buffer, on every release that is supported. */
-const SEGMENT_BYTES_MAX = 2 ** 32;
 
 /**
  * Whose directory this is. Reads only.
@@ -60,7 +58,7 @@ export async function recoverDirectory<E, S>(
   if (generations.length === 0) throw new StorageCorruptError(dataDir, 'it holds no journal segment');
   const generation = Math.max(...generations);
   const file = segmentPath(dataDir, generation);
-  const bytes = await readFile(fileSystem, file, SEGMENT_BYTES_MAX);
+  const bytes = await readFile(fileSystem, file, SEGMENT_FILE_BYTES_MAX);
   const header = decodeSegmentHeader(bytes, file, { directoryId: identity.directoryId, generation });
   const { records, nextRecord, end, torn } = scanSegment(bytes, file, header);
   const image = replay(records, codecs, (record, detail, cause) => {

@@ -4,7 +4,10 @@ import { segmentPath, UNFINISHED_SUFFIX } from './directory-layout.js';
 import type { FileSystem } from './file-system.js';
 import { type RecordContents, recordBytes, type SegmentPlace, writeRecords } from './record-format.js';
 import { encodeSegmentHeader, SEGMENT_HEADER_BYTES } from './segment-header.js';
+import { StorageIoError } from './storage-error.js';
 
+/** The largest segment: what Node can hold in one buffer when it is read again, on every release that is supported. */
+export const SEGMENT_FILE_BYTES_MAX = 2 ** 32;
 /** A buffer that has grown beyond this for one large batch is given back. */
 const BUFFER_BYTES_KEPT_MAX = 4 * 1024 * 1024;
 const ZEROES = new Uint8Array(256 * 1024);
@@ -17,7 +20,7 @@ export interface NewSegment extends SegmentPlace {
   readonly firstRecord: number;
   /** The records that it begins with: at least one. */
   readonly state: Iterable<RecordContents>;
-  /** The size of the file is a multiple of this, and at least twice what the state and `room` take. */
+  /** The size of the file is a multiple of this, and twice what the state and `room` take, at least, as far as that can be read again. */
   readonly segmentBytes: number;
   /** For how many bytes of records, beyond the state, there must be room at the least. */
   readonly room: number;
@@ -174,12 +177,24 @@ async function writeState(
     pending = record;
   }
   if (pending !== undefined) await write(pending, true);
-  const needed = 2 * (position + segment.room + recordBytes(SEAL));
-  return {
-    position,
-    nextRecord,
-    capacityBytes: Math.ceil(needed / segment.segmentBytes) * segment.segmentBytes,
-  };
+  const path = segmentPath(segment.dataDir, segment.generation);
+  const used = position + segment.room + recordBytes(SEAL);
+  return { position, nextRecord, capacityBytes: segmentCapacity(path, used, segment.segmentBytes) };
+}
+
+/**
+ * The size of a segment file that begins with `used` bytes: a multiple of `segmentBytes`, and twice as much at least, or as much as can be read again.
+ * @throws {StorageIoError} if no opening could read it: better while the segment before it is still there.
+ */
+export function segmentCapacity(path: string, used: number, segmentBytes: number): number {
+  const segments = Math.min(
+    Math.ceil((2 * used) / segmentBytes),
+    Math.floor(SEGMENT_FILE_BYTES_MAX / segmentBytes),
+  );
+  const capacityBytes = segments * segmentBytes;
+  if (capacityBytes >= used) return capacityBytes;
+  const detail = `its state takes ${used} bytes, more than the ${capacityBytes} that could be read again`;
+  throw new StorageIoError('write', path, undefined, detail);
 }
 
 async function zeroFill(file: CheckedFile, from: number, to: number): Promise<void> {

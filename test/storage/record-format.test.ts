@@ -11,6 +11,7 @@ import {
 } from '../../src/storage/record-format.js';
 import { SEGMENT_HEADER_BYTES, type SegmentHeader } from '../../src/storage/segment-header.js';
 import { placesOf, scanSegment } from '../../src/storage/segment-scan.js';
+import { segmentCapacity } from '../../src/storage/segment-writer.js';
 
 const header: SegmentHeader = {
   directoryId: '00000000000000aa',
@@ -133,6 +134,23 @@ describe('segment scan: whole batches', () => {
       .batch([contents(4)], { place: { firstNumber: 109 } })
       .scan();
     expect(found).toMatchObject({ nextRecord: 101, torn: true });
+  });
+});
+
+describe('segment capacity', () => {
+  test('a multiple of segmentBytes, at least twice what it begins with, and no more than an opening can read', () => {
+    expect(segmentCapacity('segment', 100, 4_096)).toBe(4_096);
+    expect(segmentCapacity('segment', 2_048, 4_096)).toBe(4_096);
+    expect(segmentCapacity('segment', 2_049, 4_096)).toBe(8_192);
+    expect(segmentCapacity('segment', 2 ** 31, 4_096)).toBe(2 ** 32);
+    expect(segmentCapacity('segment', 2 ** 32, 4_096)).toBe(2 ** 32);
+    expect(segmentCapacity('segment', 2 ** 31, 5_000)).toBe(Math.floor(2 ** 32 / 5_000) * 5_000);
+  });
+
+  test('more than an opening could read: refused before the segment counts', () => {
+    const tooLarge = () => segmentCapacity('segment', 2 ** 32 + 1, 4_096);
+    expect(tooLarge).toThrow(/^write segment: its state takes 4294967297 bytes, more than the 4294967296/);
+    expect(tooLarge).toThrow(expect.objectContaining({ code: 'storage_io', path: 'segment' }));
   });
 });
 

@@ -249,6 +249,15 @@ export const storageBugs: readonly SeededBug[] = [
     foundBy: { test: 'storage/journal.test.ts' },
   },
   {
+    name: 'segment-too-large-to-be-read-again',
+    hazards: [],
+    effect: 'a journal goes on in a segment that no opening can read',
+    file: 'storage/segment-writer.ts',
+    find: '  if (capacityBytes >= used) return capacityBytes;',
+    replace: '  if (capacityBytes > 0) return capacityBytes;',
+    foundBy: { test: 'storage/record-format.test.ts' },
+  },
+  {
     name: 'writes-wait-without-a-bound',
     hazards: [],
     effect: 'writes pile up in memory while the disk stands still',
