@@ -1,22 +1,11 @@
-import { createServer } from 'node:net';
+import { ClusterPorts } from '../../src/cli/cluster/ports.js';
+import { systemRandom } from '../../src/runtime/index.js';
 
-/** `count` different loopback ports that nobody listens on at this moment. */
+/**
+ * `count` different loopback ports that nobody listens on at this moment. They lie below those that the system takes for outgoing connections, one of which could
+ * otherwise have a port before the test listens there.
+ */
 export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer();
-      await new Promise<void>((resolve, reject) => {
-        server.once('error', reject);
-        server.listen(0, '127.0.0.1', resolve);
-      });
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => {
-    const address = server.address();
-    if (address === null || typeof address === 'string') throw new Error('a TCP server has no port');
-    return address.port;
-  });
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
+  await using ports = new ClusterPorts(systemRandom);
+  return await ports.takePorts(count);
 }
