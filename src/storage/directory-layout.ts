@@ -2,7 +2,7 @@ import { join } from 'node:path';
 
 /** The names in a data directory. Everything else in it is a leftover, or not ours. */
 export const IDENTITY_NAME = 'identity';
-export const LOCK_NAME = 'lock';
+const LOCK_NAME = 'lock';
 /** What a file is called until it is complete and durable. */
 export const UNFINISHED_SUFFIX = '.new';
 

@@ -9,7 +9,14 @@ export * from './high-water-laws.js';
 export * from './host-conformance.js';
 // Virtual worlds.
 export { MemoryDecidedLog } from './memory-decided-log.js';
-export { MemoryFileSystem } from './memory-file-system.js';
+export {
+  type FileSystemCall,
+  type FileSystemCallName,
+  type FileSystemFault,
+  MemoryFileSystem,
+  type Survival,
+  type UnsyncedChange,
+} from './memory-file-system.js';
 export { type ShrinkOptions, type ShrunkWorld, shrinkSimulation } from './simulator/shrink.js';
 export {
   runSimulation,
