@@ -5,11 +5,10 @@ import type { Journal } from '../../src/storage/index.js';
 import { StableImage } from '../../src/storage/stable-image.js';
 import { type PersistCall, stableHistoryArbitrary } from '../../src/testing/arbitraries/index.js';
 import { settleMicrotasks } from '../../src/testing/virtual-clock.js';
-import { testValues } from '../codec/test-codecs.js';
 import { TestMachine } from './journal-harness.js';
 import { statesAfter } from './naive-storage.js';
 import { callsShownBy } from './recovered-state.js';
-import { config } from './storage-fixtures.js';
+import { config, historyValues } from './storage-fixtures.js';
 
 type State = StableState<string, number>;
 
@@ -36,7 +35,9 @@ async function run(
 }
 
 // Cloned: fast-check also makes objects without a prototype, which no codec gives back.
-const history = stableHistoryArbitrary(testValues, { maxCalls: 30 }).map((calls) => structuredClone(calls));
+const history = stableHistoryArbitrary(historyValues, { maxCalls: 30 }).map((calls) =>
+  structuredClone(calls),
+);
 
 test('stable image: any history, gives what the naive model gives', () => {
   fc.assert(

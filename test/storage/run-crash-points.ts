@@ -4,10 +4,9 @@ import fc from 'fast-check';
 import { z } from 'zod';
 import { InvalidInputError, parseInput } from '../../src/errors/index.js';
 import { stableHistoryArbitrary } from '../../src/testing/arbitraries/index.js';
-import { testValues } from '../codec/test-codecs.js';
 import { crashPoints, type History, trySubsets, tryTornWrites } from './crash-points.js';
 import { statesAfter } from './naive-storage.js';
-import { config } from './storage-fixtures.js';
+import { config, historyValues } from './storage-fixtures.js';
 
 const USAGE = `npm run crash-points -- [options]
 
@@ -26,9 +25,9 @@ const flagsSchema = z.strictObject({
 });
 
 function historyOf(seed: number, maxCalls: number): History {
-  const arbitrary = stableHistoryArbitrary(testValues, { maxCalls });
+  const arbitrary = stableHistoryArbitrary(historyValues, { maxCalls });
   // Cloned: fast-check also makes objects without a prototype, which no codec gives back.
-  return structuredClone(fc.sample(arbitrary, { seed, numRuns: 1 })[0] ?? []);
+  return structuredClone(fc.sample(arbitrary, { seed, numRuns: 1, unbiased: true })[0] ?? []);
 }
 
 async function main(): Promise<void> {
@@ -43,7 +42,15 @@ async function main(): Promise<void> {
     return;
   }
   const beganMs = performance.now();
-  const totals = { histories: 0, calls: 0, crashPoints: 0, subsets: 0, tornWrites: 0, violations: 0 };
+  const totals = {
+    histories: 0,
+    calls: 0,
+    segments: 0,
+    crashPoints: 0,
+    subsets: 0,
+    tornWrites: 0,
+    violations: 0,
+  };
   for (let seed = flags.seed; seed < flags.seed + flags.histories; seed++) {
     const history = historyOf(seed, flags.calls);
     const states = statesAfter(config, history);
@@ -52,6 +59,7 @@ async function main(): Promise<void> {
     try {
       for (const point of await crashPoints(history, 1 + (seed % 4))) {
         totals.crashPoints += 1;
+        if (/^rename .*\/journal-/.test(point.call)) totals.segments += 1;
         totals.subsets += await trySubsets(point, states);
         totals.tornWrites += await tryTornWrites(point, states);
       }

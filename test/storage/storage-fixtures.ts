@@ -1,4 +1,16 @@
+import fc from 'fast-check';
 import type { ClusterConfig, LogRecord, Snapshot, StableWrite } from '../../src/omnipaxos/index.js';
+import type { ValueArbitraries } from '../../src/testing/arbitraries/log-arbitrary.js';
+import { testValues } from '../codec/test-codecs.js';
+
+/** Some entries are so long that a few of them fill a segment. */
+export const historyValues: ValueArbitraries<string, number> = {
+  entry: fc.oneof(
+    { weight: 4, arbitrary: testValues.entry },
+    { weight: 1, arbitrary: fc.integer({ min: 200, max: 1_500 }).map((length) => 'x'.repeat(length)) },
+  ),
+  snapshot: testValues.snapshot,
+};
 
 export const config: ClusterConfig = { configId: 1, nodes: [1, 2, 3], leaseMs: 250, maxClockDrift: 0.01 };
 export const nextConfig: ClusterConfig = { ...config, configId: 2, nodes: [1, 2, 4] };

@@ -26,7 +26,8 @@ type Intent<E, S> =
 
 /**
  * Sequences of persist calls that a storage can carry out, one after the other, from an empty log: appends where the log ends, syncs and snapshots
- * within it, promises and configurations that rise. A call needs a sync as often as not, whatever it writes.
+ * within it, promises and configurations that rise. A call needs a sync as often as not, whatever it writes. There are up to `maxCalls` (default 20), any number of them as likely as
+ * any other.
  */
 export function stableHistoryArbitrary<E, S>(
   values: ValueArbitraries<E, S>,
@@ -37,7 +38,7 @@ export function stableHistoryArbitrary<E, S>(
     needsSync: fc.boolean(),
   });
   return fc
-    .tuple(clusterConfigArbitrary(), fc.array(call, { maxLength: constraints.maxCalls ?? 20 }))
+    .tuple(clusterConfigArbitrary(), fc.array(call, { maxLength: constraints.maxCalls ?? 20, size: 'max' }))
     .map(([config, calls]) => {
       const writer = new HistoryWriter<E, S>(config);
       return calls.map(({ intents, needsSync }) => ({
