@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { acquireLock, type HeldLock } from '../../src/storage/lock-file.js';
+import { acquireLock, type HeldLock, lockStatus } from '../../src/storage/lock-file.js';
 import { nodeProcessInfo, type ProcessIdentity, type ProcessInfo } from '../../src/storage/process-info.js';
 import { MemoryFileSystem } from '../../src/testing/memory-file-system.js';
 import { countingRandom, dataDir, openedMachine, TestMachine } from './journal-harness.js';
@@ -137,6 +137,24 @@ describe('lock: several processes at once', () => {
     },
   );
 
+  test('given up between the attempt and the look at who holds it: refused, to be tried again', async () => {
+    const fileSystem = new MemoryFileSystem();
+    const seams = { fileSystem, random: countingRandom() };
+    await acquireLock(path, { ...seams, processInfo: processInfo(2, new Set([2, 3])) });
+    fileSystem.onCall = ({ name, path: at }) => {
+      if (name === 'stat' && at === path) fileSystem.remove(path);
+      return undefined;
+    };
+    const mine = { ...seams, processInfo: processInfo(3, new Set([2, 3])) };
+    await expect(acquireLock(path, mine)).rejects.toMatchObject({
+      code: 'storage_locked',
+      message: expect.stringMatching(/given it up by now\. Try again/),
+    });
+    fileSystem.onCall = undefined;
+    await acquireLock(path, mine);
+    expect(fileSystem.names('/')).toEqual(['lock']);
+  });
+
   test('released, it is free; a lock that somebody else holds by now is left alone', async () => {
     const fileSystem = new MemoryFileSystem();
     const seams = { fileSystem, random: countingRandom() };
@@ -147,6 +165,24 @@ describe('lock: several processes at once', () => {
     await acquireLock(path, { ...seams, processInfo: processInfo(3, new Set([3])) });
     await second.release();
     expect(fileSystem.names('/')).toEqual(['lock']);
+  });
+});
+
+describe('lock: to somebody who only looks', () => {
+  test('free, held, left by one that is gone, or unreadable', async () => {
+    const fileSystem = new MemoryFileSystem();
+    const running = new Set([2]);
+    const status = () => lockStatus(path, fileSystem, processInfo(3, running));
+    expect(await status()).toEqual({ kind: 'free' });
+    await acquireLock(path, { fileSystem, random: countingRandom(), processInfo: processInfo(2, running) });
+    const holder = { pid: 2, startTime: '1', machineBootId: 'boot' };
+    expect(await status()).toEqual({ kind: 'held', holder });
+    running.clear();
+    expect(await status()).toEqual({ kind: 'free' });
+    fileSystem.put(path, Buffer.from('{"pid":0}'));
+    expect(await status()).toEqual({ kind: 'unreadable' });
+    fileSystem.onCall = ({ name }) => (name === 'open' ? { kind: 'error', code: 'EACCES' } : undefined);
+    expect(await status()).toEqual({ kind: 'unreadable' });
   });
 });
 
