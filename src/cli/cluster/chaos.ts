@@ -2,17 +2,23 @@ import { TsoracleError } from '../../errors/index.js';
 import { type Clock, delay } from '../../runtime/index.js';
 import type { DelayedFault, Fault } from './fault-schedule.js';
 import type { LoadProcess } from './load-process.js';
-import type { LocalCluster } from './local-cluster.js';
 import type { NodeProcess } from './node-process.js';
 import type { Progress } from './progress.js';
 
 /** How long the clients may go without a grant after a fault is over, in ms. */
 const SERVICE_TIMEOUT_MS = 30_000;
 
+/** As much of a node's process as faults touch. */
+type Victim = Pick<NodeProcess, 'place' | 'kill' | 'pause' | 'resume'>;
+
 export interface ChaosOptions {
-  readonly cluster: LocalCluster;
-  readonly load: LoadProcess;
-  readonly progress: Progress;
+  readonly cluster: {
+    readonly nodes: readonly Victim[];
+    /** The node that serves; undefined if none does. */
+    leader(): { readonly node: Victim } | undefined;
+  };
+  readonly load: Pick<LoadProcess, 'totals' | 'leaderKilled' | 'killsAnswered'>;
+  readonly progress: Pick<Progress, 'event'>;
   readonly clock: Clock;
   /** What is done, one after the other. */
   readonly faults: Iterable<DelayedFault<Fault>>;
@@ -62,7 +68,7 @@ export class Chaos {
     }
   }
 
-  async #kill(nodes: readonly NodeProcess[]): Promise<void> {
+  async #kill(nodes: readonly Victim[]): Promise<void> {
     const names = nodes.map(({ place }) => place.nodeId).join(', ');
     this.#options.progress.event(`SIGKILL to node ${names}`);
     await Promise.all(nodes.map((node) => node.kill()));
@@ -80,7 +86,7 @@ export class Chaos {
   }
 
   /** The process stands still; its clocks, its peers and its clients go on. */
-  async #pause(node: NodeProcess, forMs: number, signal: AbortSignal): Promise<void> {
+  async #pause(node: Victim, forMs: number, signal: AbortSignal): Promise<void> {
     const { clock, progress } = this.#options;
     progress.event(`SIGSTOP to node ${node.place.nodeId} for ${Math.round(forMs)} ms`);
     node.pause();
@@ -106,7 +112,7 @@ export class Chaos {
     }
   }
 
-  #node(index: number): NodeProcess {
+  #node(index: number): Victim {
     const node = this.#options.cluster.nodes[index];
     if (node === undefined) throw new TsoracleError('internal', `a cluster has no node at place ${index}`);
     return node;

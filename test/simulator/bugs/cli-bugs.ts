@@ -84,4 +84,22 @@ export const cliBugs: readonly SeededBug[] = [
     replace: '  if (unanswered < 0) failures.push(',
     foundBy: { test: 'cli/verdict.test.ts' },
   },
+  {
+    name: 'service-after-a-fault-not-awaited',
+    hazards: [],
+    effect: 'a soak of a cluster that serves nobody any more goes on as if it did',
+    file: 'cli/cluster/chaos.ts',
+    find: '      await this.#untilServed(signal);\n',
+    replace: '',
+    foundBy: { test: 'cli/chaos.test.ts' },
+  },
+  {
+    name: 'paused-process-never-continues',
+    hazards: [],
+    effect: 'a soak that ends in the middle of a pause leaves a process that stands still',
+    file: 'cli/cluster/chaos.ts',
+    find: '    } finally {\n      node.resume();\n    }',
+    replace: '      node.resume();\n    } finally {\n    }',
+    foundBy: { test: 'cli/chaos.test.ts' },
+  },
 ];
