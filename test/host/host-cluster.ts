@@ -16,6 +16,11 @@ export type HostOptions = Omit<StandaloneHostStartOptions, 'storage' | 'transpor
   readonly storage?: MemoryStorageOptions;
 };
 
+export type HostClusterOptions = HostOptions & {
+  /** Default 250. */
+  readonly leaseMs?: number;
+};
+
 /** Hosts on virtual time, with disks that survive them. */
 export class HostCluster implements AsyncDisposable {
   readonly clock = new VirtualClock();
@@ -28,10 +33,10 @@ export class HostCluster implements AsyncDisposable {
   readonly nextTurn = (callback: () => void): void => void this.clock.setTimer(0, callback);
   readonly #options: HostOptions;
 
-  constructor(nodes: readonly NodeId[], options: HostOptions = {}) {
+  constructor(nodes: readonly NodeId[], { leaseMs = 250, ...options }: HostClusterOptions = {}) {
     this.#options = options;
     const random = new SeededRandom(7);
-    const config: ClusterConfig = { configId: 1, nodes, leaseMs: 250, maxClockDrift: 0.01 };
+    const config: ClusterConfig = { configId: 1, nodes, leaseMs, maxClockDrift: 0.01 };
     for (const nodeId of nodes) {
       this.disks.set(nodeId, new MemoryDisk({ clusterId: 'test', nodeId, config, random }));
     }
