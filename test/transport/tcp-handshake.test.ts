@@ -142,6 +142,7 @@ describe('TCP handshake: who is refused', () => {
     expect(nodes.map(({ peer }) => peer.events)).toEqual([['+2'], ['+1']]);
   });
 
+  // T02
   test('a peer contradicted by what authenticated it, is refused before it is judged', async () => {
     await using bench = new TcpBench();
     const socketFactory = bench.network.factory(
