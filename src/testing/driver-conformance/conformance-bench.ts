@@ -7,6 +7,7 @@ import {
   type LeadershipStream,
 } from '../../consensus/index.js';
 import { TsoracleError } from '../../errors/index.js';
+import { parseEndpoint } from '../../wire/index.js';
 import type { DriverHarness, LeadershipControls, StallControls } from './driver-harness.js';
 
 export type LeadingState = Extract<LeaderState, { role: 'leader' }>;
@@ -110,13 +111,12 @@ export function expectThat(holds: boolean, otherwise: string): void {
   if (!holds) throw broken(otherwise);
 }
 
-/** Where clients are sent must be a `host:port`, whoever leads; a scheme would let it say how they talk to it. */
+/** Where clients are sent must be a `host:port` that they can follow, without a scheme. */
 function expectEndpoint(state: LeaderState): void {
   if (state.role !== 'follower' || state.leader.endpoint === undefined) return;
   const { endpoint } = state.leader;
-  const [, port] = /^(?:\[[0-9a-fA-F:.]+\]|[^\s:/[\]@]+):([0-9]{1,5})$/.exec(endpoint) ?? [];
   expectThat(
-    port !== undefined && Number(port) >= 1 && Number(port) <= 65_535,
+    (parseEndpoint(endpoint)?.port ?? 0) > 0,
     `the stream tells the endpoint ${JSON.stringify(endpoint)}, which is no host:port`,
   );
 }
