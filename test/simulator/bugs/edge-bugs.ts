@@ -178,4 +178,22 @@ export const edgeBugs: readonly SeededBug[] = [
     replace: 'if (this.#order.admit(floor, first, last) || first >= 0n) return',
     foundBy: { test: 'client/range-requests.test.ts' },
   },
+  {
+    name: 'leader-not-named',
+    hazards: [],
+    effect: 'a node that does not lead keeps to itself who does',
+    file: 'service/error-status.ts',
+    find: '    ? { ...refusal, leader: error.leader }\n',
+    replace: '    ? refusal\n',
+    foundBy: { test: 'service/error-status.test.ts' },
+  },
+  {
+    name: 'any-count-reaches-the-oracle',
+    hazards: [],
+    effect: 'a request whose count is wrong reaches the oracle',
+    file: 'service/get-ts-handler.ts',
+    find: '    if (!isGetTsCount(count)) {',
+    replace: '    if (count < 0) {',
+    foundBy: { test: 'service/tso-server.test.ts' },
+  },
 ];
