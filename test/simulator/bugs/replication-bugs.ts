@@ -320,7 +320,7 @@ export const replicationBugs: readonly SeededBug[] = [
     foundBy: { test: 'omnipaxos/units.test.ts' },
   },
   {
-    name: 'ballot-led-in-another-node-name',
+    name: 'ballot-in-another-nodes-name',
     hazards: ['P06'],
     effect: 'a ballot is taken from a node that cannot lead it',
     file: 'omnipaxos/sequence-paxos.ts',
