@@ -22,7 +22,8 @@ describe('status', () => {
       handOverTarget: undefined,
       promise: ballot,
       acceptedRound: ballot,
-      election: { currentBallot: ballot, leader: ballot, happy: true, round: 2, lastHeard: [1, 2] },
+      // Round 3 began in the step in which it came to lead.
+      election: { currentBallot: ballot, leader: ballot, happy: true, round: 3, lastHeard: [1, 2] },
       compactedIdx: 0,
       decidedIdx: 1,
       acceptedIdx: 1,
@@ -38,7 +39,7 @@ describe('status', () => {
     cluster.ticks(2 * ROUND_TICKS);
     expect(cluster.core(3).status()).toEqual({
       ...leading,
-      election: { ...leading.election, round: 4, lastHeard: [2] },
+      election: { ...leading.election, round: 5, lastHeard: [2] },
     });
     cluster.core(3).snapshot(1, 'a');
     cluster.core(3).transferLeadership(2);
