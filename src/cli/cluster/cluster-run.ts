@@ -80,6 +80,8 @@ export class ClusterRun {
 
   async #underLoad(): Promise<void> {
     const load = this.#startLoad();
+    await this.#untilServed(load);
+    this.#progress.loadBegins();
     const { chaos, duration, killLeaderEvery } = this.#options;
     const timers: Timer[] = [this.#tellEachSecond(load)];
     if (duration !== undefined) {
@@ -110,8 +112,17 @@ export class ClusterRun {
     void load.child.exited.then((exit) => {
       if (!load.stopping) this.#breakDown(`the process of the clients ended, ${describeExit(exit)}`);
     });
-    this.#progress.loadBegins();
     return load;
+  }
+
+  /** The time of the run begins with the first grant: the process of the clients takes its own time to start. Never rejects. */
+  async #untilServed(load: LoadProcess): Promise<void> {
+    const { signal } = this.#ending;
+    try {
+      await load.served(START_TIMEOUT_MS, signal);
+    } catch (error) {
+      if (!signal.aborted) this.#breakDown(error);
+    }
   }
 
   /** Every node that was killed must be ready again before the run ends. Never rejects. */

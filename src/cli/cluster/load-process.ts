@@ -52,6 +52,26 @@ export class LoadProcess {
     return this.#stopping;
   }
 
+  /**
+   * Waits until the clients have been granted something, or the process has ended. Rejects after `timeoutMs`, or when `signal` is aborted, with its reason.
+   */
+  async served(timeoutMs: number, signal: AbortSignal): Promise<void> {
+    const onTimeout = (): TsoracleError =>
+      new TsoracleError('cluster_timeout', `the clients were granted nothing within ${timeoutMs} ms`);
+    const wait = deferWithDeadline<void>({ clock: this.#clock, timeoutMs, signal, onTimeout });
+    const check = (): void => {
+      if (this.#totals.timestamps > 0) wait.resolve();
+    };
+    this.events.on('totals', check);
+    void this.child.exited.then(() => wait.resolve());
+    check();
+    try {
+      await wait.promise;
+    } finally {
+      this.events.off('totals', check);
+    }
+  }
+
   /** To be called when a killed leader has been reaped. */
   leaderKilled(): void {
     this.#kills++;

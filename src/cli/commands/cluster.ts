@@ -38,7 +38,10 @@ export const clusterCommand = defineCommand({
       placeholder: 'N',
       help: 'How many clients, each one call after the other: within [1, 10000], default 16.',
     },
-    duration: { placeholder: 'SECONDS', help: 'Ends by itself after so long, with a verdict.' },
+    duration: {
+      placeholder: 'SECONDS',
+      help: 'Ends by itself so long after the first grant, with a verdict.',
+    },
     killLeaderEvery: {
       placeholder: 'SECONDS',
       help: 'Kills the leader with SIGKILL so often, and restarts it from its disk two seconds later.',
