@@ -22,7 +22,7 @@ export class LoadProcess {
   #stopping = false;
 
   constructor(
-    children: Children,
+    children: Pick<Children, 'start'>,
     clock: Clock,
     load: { readonly endpoints: readonly string[]; readonly clients: number },
   ) {
