@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { Load, type TimestampSource } from '../../src/cli/load/load.js';
 import { silentLogger, withResolvers } from '../../src/runtime/index.js';
 import { settleMicrotasks, VirtualClock } from '../../src/testing/virtual-clock.js';
@@ -44,10 +44,23 @@ function start(count: number) {
   });
   const [first, second] = clients;
   if (first === undefined) throw new Error('no client');
-  return { clock, load, first, second: second ?? first, failovers: () => failovers };
+  return { clock, clients, load, first, second: second ?? first, failovers: () => failovers };
 }
 
 describe('load', () => {
+  test('more clients than a signal takes listeners for a leak, all pausing: no warning', async () => {
+    const warnings: Error[] = [];
+    const note = (warning: Error) => void warnings.push(warning);
+    process.on('warning', note);
+    onTestFinished(() => void process.off('warning', note));
+    const { load, clients } = start(30);
+    for (const client of clients) await client.fail('UNAVAILABLE');
+    await load.stop();
+    // Warnings are told in a turn of their own.
+    await new Promise(setImmediate);
+    expect(warnings).toEqual([]);
+  });
+
   test('a granted call, is counted and followed by the next one', async () => {
     const { load, first, clock } = start(1);
     await first.grant(10n);

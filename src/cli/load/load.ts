@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { type Clock, delay, type Logger, type Random } from '../../runtime/index.js';
 import { FailoverGaps } from './failover-gaps.js';
 import type { LoadTotals } from './load-messages.js';
@@ -52,6 +53,8 @@ export class Load {
   constructor(options: LoadOptions) {
     this.#options = options;
     this.#beganMs = options.clock.monotonicMs();
+    // Every client listens while it pauses: as many listeners as clients are no leak.
+    setMaxListeners(0, this.#ending.signal);
     this.#loops = Promise.all(options.clients.map((client) => this.#callOnAndOn(client)));
   }
 
