@@ -209,6 +209,12 @@ async function simulate(flags: Flags): Promise<void> {
   process.exitCode = summary.ok ? 0 : 1;
 }
 
+// Whoever reads a trace may have seen enough.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit();
+});
+
 try {
   await main();
 } catch (error) {

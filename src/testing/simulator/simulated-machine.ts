@@ -64,6 +64,7 @@ export class SimulatedMachine {
   #directoryState: DirectoryState = 'whole';
   #copy: DirectoryCopy | undefined;
   #refusedBoots = 0;
+  #isRefused = false;
   #identity: StorageIdentity | undefined;
   #remembers: readonly PeerIdentity[] = [];
   #life = 0;
@@ -344,7 +345,7 @@ export class SimulatedMachine {
     const text = describeHostStop(reason);
     this.#world.trace(this.nodeId, `stops by itself: ${text}`);
     const cause = reason.kind === 'nodeStopped' ? reason.reason.kind : reason.kind;
-    if (cause === 'refused' && this.#directoryState === 'lost') this.#world.counters.refusals += 1;
+    if (cause === 'refused' && this.#directoryState === 'lost') this.#countRefusal();
     else if (cause !== 'storageFailed' && cause !== 'removed') {
       this.#world.report(
         new InvariantViolation(
@@ -367,7 +368,7 @@ export class SimulatedMachine {
 
   /** Power cuts and failing disks are no excuse for damage, nor for a refusal; and what was refused stays refused. */
   #judgeBootFailure(error: unknown): void {
-    const { counters, report } = this.#world;
+    const { report } = this.#world;
     if (error instanceof InvariantViolation) report(error);
     if (!(error instanceof StorageError)) return;
     const { code } = error;
@@ -375,7 +376,7 @@ export class SimulatedMachine {
     const isDamaged = code === 'storage_corrupt' && this.#directoryState === 'damaged';
     if (isRefused || isDamaged) {
       this.#refusedBoots += 1;
-      if (isDamaged && this.#refusedBoots === 1) counters.refusals += 1;
+      if (isDamaged) this.#countRefusal();
       return;
     }
     if (code !== 'storage_refused' && code !== 'storage_corrupt') return;
@@ -385,5 +386,11 @@ export class SimulatedMachine {
         String(error),
       ),
     );
+  }
+
+  /** A refusal that its disk could not note comes again. */
+  #countRefusal(): void {
+    if (!this.#isRefused) this.#world.counters.refusals += 1;
+    this.#isRefused = true;
   }
 }

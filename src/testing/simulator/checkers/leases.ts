@@ -18,7 +18,9 @@ export class HeldLeases {
 
   /** The epochs at which the process may serve at this moment. */
   valid(): Epoch[] {
-    return [...this.#leases].filter(([, lease]) => lease.isValid()).map(([epoch]) => epoch);
+    const epochs: Epoch[] = [];
+    for (const [epoch, lease] of this.#leases) if (lease.isValid()) epochs.push(epoch);
+    return epochs;
   }
 }
 
@@ -27,10 +29,12 @@ export class HeldLeases {
  * @throws {InvariantViolation} if there are two.
  */
 export function requireOneLease(leasesByNode: Iterable<readonly [number, HeldLeases]>): void {
-  const valid = [...leasesByNode].flatMap(([nodeId, leases]) =>
-    leases.valid().map((epoch) => `node ${nodeId} at epoch ${epoch.toString(16)}`),
+  const valid: (readonly [number, Epoch])[] = [];
+  for (const [nodeId, leases] of leasesByNode)
+    for (const epoch of leases.valid()) valid.push([nodeId, epoch]);
+  if (valid.length <= 1) return;
+  throw new InvariantViolation(
+    'at most one lease is valid at any instant',
+    valid.map(([nodeId, epoch]) => `node ${nodeId} at epoch ${epoch.toString(16)}`).join(' and '),
   );
-  if (valid.length > 1) {
-    throw new InvariantViolation('at most one lease is valid at any instant', valid.join(' and '));
-  }
 }
