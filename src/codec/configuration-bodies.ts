@@ -1,5 +1,6 @@
 import { InvalidInputError } from '../errors/index.js';
 import type { ClusterConfig, ConfigAhead, DecidedSync, FetchDecided } from '../omnipaxos/index.js';
+import { readBallot, writeBallot } from './ballot-codec.js';
 import type { ByteReader } from './byte-reader.js';
 import type { ByteWriter } from './byte-writer.js';
 import { CLUSTER_CONFIG_BYTES_MIN, readClusterConfig, writeClusterConfig } from './cluster-config-codec.js';
@@ -40,6 +41,7 @@ export function writeDecidedSync<E, S>(
   body: DecidedSync<E, S>,
   codecs: Codecs<E, S>,
 ): void {
+  writeBallot(writer, body.promise, 'promise');
   writeOptionalSnapshot(writer, body.snapshot, codecs.snapshot);
   writer.u64(body.fromIdx, 'fromIdx');
   writeLogRecords(writer, body.records, codecs.entry);
@@ -49,6 +51,7 @@ export function writeDecidedSync<E, S>(
 export function readDecidedSync<E, S>(reader: ByteReader, codecs: Codecs<E, S>): DecidedSync<E, S> {
   return {
     kind: 'decidedSync',
+    promise: readBallot(reader),
     ...readOptionalSnapshot(reader, codecs.snapshot),
     fromIdx: reader.u64(),
     records: readLogRecords(reader, codecs.entry),

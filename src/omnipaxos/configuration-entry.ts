@@ -1,8 +1,8 @@
-import type { NodeId } from './ballot.js';
+import type { Ballot, NodeId } from './ballot.js';
 import { type ClusterConfig, clusterConfigSchema, hashClusterConfig } from './cluster-config.js';
 import type { LogRecord, LogSync } from './log-record.js';
 import type { ConfigAhead, DecidedSync, FetchDecided, Message } from './messages.js';
-import type { PaxosState } from './paxos-state.js';
+import { ballotFloor, type PaxosState } from './paxos-state.js';
 
 /**
  * How a node comes from one configuration into the next: by deciding the stop sign itself, or by state that it fetches from a node that has. It takes part in the new one only
@@ -46,7 +46,7 @@ export class ConfigurationEntry<E, S> {
 
   /** Enters the configuration that is {@link due}. */
   enterDue(config: ClusterConfig): void {
-    this.#enter(config, { suffix: [], syncIdx: this.#state.log.decidedIdx });
+    this.#enter(config, { suffix: [], syncIdx: this.#state.log.decidedIdx }, ballotFloor(config.configId));
   }
 
   /**
@@ -118,7 +118,7 @@ export class ConfigurationEntry<E, S> {
 
   /** Gives what leads into the configuration in force: decided records through its stop sign, or the snapshot that covers it. */
   #answer(to: NodeId, { fromIdx }: FetchDecided): void {
-    const { config, log } = this.#state;
+    const { config, log, promise } = this.#state;
     const stopSignIdx = log.lastDecidedStopSignIdx;
     const endIdx = stopSignIdx === undefined ? log.compactedIdx : stopSignIdx + 1;
     const { snapshot } = log;
@@ -126,6 +126,7 @@ export class ConfigurationEntry<E, S> {
     const startIdx = needsSnapshot ? snapshot.compactedIdx : Math.min(fromIdx, endIdx);
     this.#state.sendAfterWrites(to, {
       kind: 'decidedSync',
+      promise,
       ...(needsSnapshot ? { snapshot } : {}),
       fromIdx: startIdx,
       records: log.records(startIdx, endIdx),
@@ -134,11 +135,13 @@ export class ConfigurationEntry<E, S> {
   }
 
   #onDecidedSync(from: NodeId, message: DecidedSync<E, S>, configId: number, configHash: number): boolean {
-    const { config } = message;
+    const { config, promise } = message;
     const refusal =
       config.configId !== configId || hashClusterConfig(config) !== configHash
         ? `it brings configuration ${config.configId}, its sender is in ${configId}`
-        : refuseConfig(config);
+        : promise.configId !== configId
+          ? `its sender is in configuration ${configId}, and tells a promise of ${promise.configId}`
+          : refuseConfig(config);
     if (refusal !== undefined) {
       this.#state.violation(from, 'a DecidedSync leads into the configuration of its sender', refusal);
       return false;
@@ -149,7 +152,7 @@ export class ConfigurationEntry<E, S> {
       this.#state.violation(from, 'a DecidedSync brings the decided log through the stop sign', gap);
       return false;
     }
-    this.#enter(config, logSync);
+    this.#enter(config, logSync, promise);
     return true;
   }
 
@@ -174,12 +177,12 @@ export class ConfigurationEntry<E, S> {
       : `nothing at ${syncIdx + suffix.length} leads into configuration ${config.configId}`;
   }
 
-  #enter(config: ClusterConfig, logSync: LogSync<E, S>): void {
+  #enter(config: ClusterConfig, logSync: LogSync<E, S>, promise: Ballot): void {
     this.#wasMember ||= this.#state.isMember;
     this.#heardInside.clear();
     this.#toldRemoved = false;
     this.#hasAsked = false;
-    this.#state.enterConfig(config, logSync);
+    this.#state.enterConfig(config, logSync, promise);
     this.#entryToken = this.#state.output.token;
   }
 }

@@ -234,7 +234,7 @@ export class Leader<E, S> {
     if (this.#state.phase === 'accept') {
       // Its log counts no more; only what it shares with ours does, and that cannot reach beyond ours.
       const sharedIdx = this.#keptIdx(message);
-      return sharedIdx > log.acceptedIdx && !this.#isOverFor(message)
+      return sharedIdx > log.acceptedIdx
         ? `it shares the log up to ${sharedIdx}, which ends at ${log.acceptedIdx} here`
         : undefined;
     }
@@ -254,14 +254,6 @@ export class Leader<E, S> {
   /** Whether a promised log ends within what is decided here: then it is a prefix of that, and brings nothing. */
   #isWithinDecided({ acceptedIdx }: PromiseMessage<E, S>): boolean {
     return acceptedIdx <= this.#state.log.decidedIdx;
-  }
-
-  /**
-   * Whether a promiser has entered the configuration by a snapshot that reaches beyond this log. Such a one comes from a higher ballot, which has a read quorum of its own: this ballot can decide
-   * nothing any more, and brings that promiser nothing.
-   */
-  #isOverFor({ compactedIdx }: PromiseMessage<E, S>): boolean {
-    return compactedIdx > this.#state.log.acceptedIdx;
   }
 
   #tryReadQuorum(): void {
@@ -307,7 +299,9 @@ export class Leader<E, S> {
     }
     const decidedBefore = log.decidedIdx;
     log.applySync(logSync);
-    log.decide(Math.min(log.acceptedIdx, Math.max(log.decidedIdx, ...promises.map(decidedByItsRound))));
+    log.decide(
+      Math.min(log.acceptedIdx, Math.max(log.decidedIdx, ...promises.map((promise) => promise.decidedIdx))),
+    );
     this.#winner = winner;
     this.#state.acceptedRound = this.ballot;
     output.write({ kind: 'sync', acceptedRound: this.ballot, logSync, decidedIdx: log.decidedIdx });
@@ -315,9 +309,8 @@ export class Leader<E, S> {
     this.#claimOwn();
   }
 
-  /** Begins a session with a follower that has promised, if this ballot has anything for it. */
+  /** Begins a session with a follower that has promised. */
   #sync(to: NodeId, progress: FollowerProgress<E, S>, promise: PromiseMessage<E, S>): void {
-    if (this.#isOverFor(promise)) return;
     const { log } = this.#state;
     this.#lastSession += 1;
     const acceptSync = {
@@ -353,12 +346,4 @@ export class Leader<E, S> {
     for (const progress of this.#followers.values()) indexes.push(progress.acceptedIdx);
     this.#state.raiseDecided(quorumIndex(indexes, this.#state.quorum.write));
   }
-}
-
-/**
- * Up to where a promised log was decided under ballots that the new leader's log follows; 0 if that is not certain. What a snapshot alone covers may have come with the entry into the configuration,
- * from a higher ballot than the one that is promised: the log that wins need not hold it.
- */
-function decidedByItsRound({ compactedIdx, decidedIdx }: PromiseMessage<unknown, unknown>): number {
-  return decidedIdx > compactedIdx ? decidedIdx : 0;
 }

@@ -151,6 +151,8 @@ export interface FetchDecided {
 /** Gives decided state: `records` follow the snapshot, or `fromIdx` if there is none. */
 export interface DecidedSync<E, S> {
   readonly kind: 'decidedSync';
+  /** What its sender has promised, in `config`: all that it gives was decided under that ballot or lower ones. */
+  readonly promise: Ballot;
   readonly snapshot?: Snapshot<S>;
   readonly fromIdx: number;
   readonly records: readonly LogRecord<E>[];

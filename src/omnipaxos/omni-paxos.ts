@@ -54,7 +54,7 @@ export class OmniPaxos<E, S> {
     this.#election = this.#newElection(0);
     this.#paxos = new SequencePaxos(this.#state, parsed.proposalBufferLimit);
     this.#enterIfDue();
-    if (this.#entry.takesPart) this.#beginRound();
+    if (this.#entry.takesPart) this.#beginToTakePart();
     else this.#entry.resend();
   }
 
@@ -239,7 +239,7 @@ export class OmniPaxos<E, S> {
   /** The durable writes of all batches up to this token are on stable storage. Only now do this node's own claims count. */
   persisted(writeToken: number): void {
     this.#paxos.persisted(writeToken);
-    if (this.#entry.persisted(writeToken)) this.#beginRound();
+    if (this.#entry.persisted(writeToken)) this.#beginToTakePart();
     this.#enterIfDue();
   }
 
@@ -334,6 +334,11 @@ export class OmniPaxos<E, S> {
     this.#election = this.#newElection(this.#election.round);
     this.#ticksInRound = 0;
     this.#ticksSinceResend = 0;
+  }
+
+  #beginToTakePart(): void {
+    this.#paxos.begin();
+    this.#beginRound();
   }
 
   #beginRound(): void {

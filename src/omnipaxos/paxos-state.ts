@@ -94,10 +94,12 @@ export class PaxosState<E, S> {
   }
 
   /**
-   * Enters `config`, in one durable write: the log becomes what `logSync` says and ends with it, all of it decided; nothing is promised or accepted in the new
+   * Enters `config`, in one durable step: the log becomes what `logSync` says and ends with it, all of it decided; nothing is accepted in the new
    * configuration yet (protocol, reconfiguration: an older promise or an undecided tail must not count in it).
+   * @param promise what is promised in it from the beginning: no lower ballot than any under which a record that `logSync` covers was decided. A leader that was deposed before would
+   * else take this node for one that knows of nobody else, and its records for ones that lie on the same log.
    */
-  enterConfig(config: ClusterConfig, logSync: LogSync<E, S>): void {
+  enterConfig(config: ClusterConfig, logSync: LogSync<E, S>, promise: Ballot): void {
     const decidedBefore = this.log.decidedIdx;
     this.log.applySync(logSync);
     this.log.decide(this.log.acceptedIdx);
@@ -106,7 +108,6 @@ export class PaxosState<E, S> {
       this.output.fact({ kind: 'decided', decidedIdx: this.log.decidedIdx });
     }
     this.role = 'follower';
-    this.phase = 'none';
     this.acceptedRound = ballotFloor(config.configId);
     this.#promise = this.acceptedRound;
     this.#previousPromise = this.acceptedRound;
@@ -114,6 +115,8 @@ export class PaxosState<E, S> {
     this.#configHash = hashClusterConfig(config);
     this.#peers = config.nodes.filter((node) => node !== this.pid);
     this.#quorum = quorumSizes(config);
+    if (promise.n >= 1) this.raisePromise(promise);
+    this.phase = this.hasPromised ? 'recover' : 'none';
     this.output.fact({ kind: 'configuration', config, isMember: this.isMember });
   }
 

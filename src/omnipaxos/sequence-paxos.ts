@@ -48,7 +48,11 @@ export class SequencePaxos<E, S> {
     this.#state = state;
     this.#proposalBufferLimit = proposalBufferLimit;
     this.#follower = new Follower(state);
-    if (state.hasPromised) this.#follower.recover();
+  }
+
+  /** Begins to take part in the configuration in force: a promise that was not made in this life, or was told with decided state, asks its leader for a Prepare. */
+  begin(): void {
+    if (this.#state.hasPromised) this.#follower.recover();
   }
 
   /** This node's leadership, if its role is leader; in any phase. */

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { InvalidInputError } from '../../src/errors/index.js';
 import {
+  type Ballot,
   type ClusterConfig,
   hashClusterConfig,
   type MessageKind,
@@ -499,7 +500,12 @@ describe('reconfiguration: what a DecidedSync may bring', () => {
   function deliver(
     cluster: CoreCluster,
     config: ClusterConfig,
-    body: { fromIdx: number; records?: readonly StopSign[]; snapshot?: ReturnType<typeof testSnapshot> },
+    body: {
+      fromIdx: number;
+      records?: readonly StopSign[];
+      snapshot?: ReturnType<typeof testSnapshot>;
+      promise?: Ballot;
+    },
     sender: ClusterConfig = config,
   ): void {
     cluster.deliver({
@@ -509,6 +515,7 @@ describe('reconfiguration: what a DecidedSync may bring', () => {
       configHash: hashClusterConfig(sender),
       body: {
         kind: 'decidedSync',
+        promise: body.promise ?? { configId: config.configId, n: 0, priority: 0, pid: 0 },
         fromIdx: body.fromIdx,
         records: (body.records ?? []).map((stopSign) => ({ kind: 'stopSign', stopSign })),
         config,
@@ -522,6 +529,26 @@ describe('reconfiguration: what a DecidedSync may bring', () => {
     deliver(cluster, next, { fromIdx: 2, records: [stopSign] });
     expect(cluster.core(3).config).toEqual(next);
     expect(cluster.decided(3)).toEqual(['a', 'b', 'stop sign']);
+  });
+
+  // R07: what it brings may have been decided under the ballot that its sender has promised.
+  test('a promise of its sender: made with the entry, in the same batch of writes, and followed', () => {
+    const { cluster, next, stopSign } = behind();
+    const promise = { configId: 2, n: 5, priority: 0, pid: 2 };
+    cluster.node(3).slowDisk = true;
+    deliver(cluster, next, { fromIdx: 2, records: [stopSign], promise });
+    expect(cluster.core(3).status()).toMatchObject({ promise, phase: 'recover', takesPart: false });
+    const kinds = cluster.node(3).held.map(({ writes }) => writes.map(({ kind }) => kind));
+    expect(kinds).toEqual([['enterConfig', 'promise']]);
+    cluster.sync(3);
+    expect(cluster.core(3).status()).toMatchObject({
+      takesPart: true,
+      election: { leader: promise, currentBallot: { n: 0 } },
+    });
+    expect(cluster.queued('prepareReq').map(({ body }) => body)).toContainEqual({
+      kind: 'prepareReq',
+      n: promise,
+    });
   });
 
   const refused: [string, (cluster: CoreCluster, next: ClusterConfig, stopSign: StopSign) => void][] = [
@@ -539,6 +566,15 @@ describe('reconfiguration: what a DecidedSync may bring', () => {
       'a snapshot of another configuration',
       (cluster, next) =>
         deliver(cluster, next, { fromIdx: 9, snapshot: testSnapshot('s', 9, cluster.config) }),
+    ],
+    [
+      'a promise of another configuration',
+      (cluster, next, stopSign) =>
+        deliver(cluster, next, {
+          fromIdx: 2,
+          records: [stopSign],
+          promise: { configId: 1, n: 9, priority: 0, pid: 1 },
+        }),
     ],
     [
       'another configuration than its sender is in',

@@ -146,12 +146,13 @@ function configurationBodies<E, S>(
     decidedSync: fc.record(
       {
         kind: fc.constant('decidedSync'),
+        promise: ballotArbitrary(),
         snapshot: snapshotArbitrary(values.snapshot),
         fromIdx: indexArbitrary(),
         records: fc.array(logRecordArbitrary(values.entry), { maxLength: 5 }),
         config: clusterConfigArbitrary(),
       },
-      { requiredKeys: ['kind', 'fromIdx', 'records', 'config'] },
+      { requiredKeys: ['kind', 'promise', 'fromIdx', 'records', 'config'] },
     ),
   };
 }

@@ -123,16 +123,6 @@ export const reconfigurationBugs: readonly SeededBug[] = [
     foundBy: { test: 'omnipaxos/units.test.ts' },
   },
   {
-    name: 'decided-elsewhere-counts-here',
-    hazards: ['P16', 'R07'],
-    effect:
-      'a new leader takes its own log for decided as far as a promiser that has entered by a snapshot knows the cluster to be',
-    file: 'omnipaxos/leader.ts',
-    find: 'return decidedIdx > compactedIdx ? decidedIdx : 0;',
-    replace: 'return Math.max(decidedIdx, compactedIdx);',
-    foundBy: { test: 'omnipaxos/entered-by-snapshot.test.ts' },
-  },
-  {
     name: 'next-configuration-counts-from-zero',
     hazards: ['P23'],
     effect: 'a node that enters a configuration begins with an empty log',
@@ -198,13 +188,13 @@ export const reconfigurationBugs: readonly SeededBug[] = [
     foundBy: { test: 'omnipaxos/hand-over.test.ts' },
   },
   {
-    name: 'deposed-leader-fails-by-a-snapshot',
-    hazards: ['R07'],
+    name: 'entry-promises-nothing',
+    hazards: ['P16', 'R07'],
     effect:
-      'a leader that is deposed without knowing it stops when a promiser knows more decided than its log holds',
-    file: 'omnipaxos/leader.ts',
-    find: 'return compactedIdx > this.#state.log.acceptedIdx;',
-    replace: 'return compactedIdx < 0;',
-    foundBy: { test: 'omnipaxos/entered-by-snapshot.test.ts' },
+      'a node that enters a configuration by what was decided in it takes part in what leaders do that were deposed before',
+    file: 'omnipaxos/configuration-entry.ts',
+    find: 'this.#enter(config, logSync, promise);',
+    replace: 'this.#enter(config, logSync, ballotFloor(config.configId));',
+    foundBy: { test: 'omnipaxos/deposed-schedules.test.ts' },
   },
 ];
