@@ -25,7 +25,7 @@ export interface SimulatedClientOptions {
   readonly report: (violation: InvariantViolation) => void;
 }
 
-/** How long an oracle is given, in ms. */
+/** How long an oracle is given, in ms, and how long a client waits at the most once the faults are over. */
 const REQUEST_TIMEOUT_MS = 400;
 
 /** A client in a closed loop: asks one node after the other, whoever it thinks leads first, and judges what it is given. */
@@ -34,9 +34,13 @@ export class SimulatedClient {
   #target: NodeId | undefined;
   #attempt = 0;
   #timeout: ScheduledEvent | undefined;
+  #patienceMs: number;
+  #slowReplies: number;
 
   constructor(options: SimulatedClientOptions) {
     this.#options = options;
+    this.#patienceMs = options.patienceMs;
+    this.#slowReplies = options.slowReplies;
   }
 
   /** Begins the loop. */
@@ -44,12 +48,18 @@ export class SimulatedClient {
     this.#pause(0);
   }
 
+  /** The faults stop: no further answer is seconds late, and nodes that are gone cost no more than a short wait each. */
+  calm(): void {
+    this.#patienceMs = Math.min(this.#patienceMs, REQUEST_TIMEOUT_MS);
+    this.#slowReplies = 0;
+  }
+
   #pause(ms: number): void {
     this.#options.scheduler.after(ms, () => this.#call());
   }
 
   #call(): void {
-    const { history, machines, maxCount, patienceMs, random, scheduler } = this.#options;
+    const { history, machines, maxCount, random, scheduler } = this.#options;
     // Now and then a client turns to any node, so that a deposed leader and its successor are asked in turns.
     if (random.chance(0.1)) this.#target = undefined;
     const machine = machines.get(this.#target ?? random.pick([...machines.keys()]));
@@ -59,7 +69,7 @@ export class SimulatedClient {
     const call = history.begin();
     const count = 1 + random.below(maxCount);
     const isOpen = (): boolean => this.#attempt === attempt;
-    this.#timeout = scheduler.after(patienceMs, () => isOpen() && this.#retry(undefined));
+    this.#timeout = scheduler.after(this.#patienceMs, () => isOpen() && this.#retry(undefined));
     this.#travel(() => {
       this.#serve(
         machine,
@@ -131,8 +141,8 @@ export class SimulatedClient {
 
   /** Most answers come soon, some of them seconds later: a failover can be over by then. */
   #travelBack(arrive: () => void): void {
-    const { counters, random, scheduler, slowReplies } = this.#options;
-    if (!random.chance(slowReplies)) {
+    const { counters, random, scheduler } = this.#options;
+    if (!random.chance(this.#slowReplies)) {
       this.#travel(arrive);
       return;
     }

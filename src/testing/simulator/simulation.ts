@@ -113,6 +113,7 @@ class World {
   readonly #config: ClusterConfig;
   readonly #invariants: Invariants;
   readonly #trail: EventTrail;
+  readonly #clients: SimulatedClient[] = [];
   readonly #machines = new Map<NodeId, SimulatedMachine>();
   readonly #network: MemoryNetwork<HighWaterCommand, HighWaterSnapshot>;
   readonly #routes: MessageRoutes;
@@ -239,7 +240,7 @@ class World {
 
   #startClients(): void {
     for (let index = 0; index < this.#plan.clients; index++) {
-      new SimulatedClient({
+      const client = new SimulatedClient({
         scheduler: this.#scheduler,
         random: this.#random.fork(),
         machines: this.#machines,
@@ -251,7 +252,9 @@ class World {
         pauseMs: this.#random.pick([1, 10, 100]),
         maxCount: this.#random.pick([1, 10, 1_000]),
         report: (violation) => this.#report(violation),
-      }).start();
+      });
+      this.#clients.push(client);
+      client.start();
     }
   }
 
@@ -290,6 +293,7 @@ class World {
     this.#disk.shortWrites = 0;
     this.#disk.syncMs = { min: 0.05, max: 0.3 };
     this.#chaos.stop();
+    for (const client of this.#clients) client.calm();
     const rest = new ComingToRest({
       scheduler: this.#scheduler,
       plan: this.#plan,
