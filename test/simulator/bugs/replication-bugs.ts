@@ -221,6 +221,16 @@ export const replicationBugs: readonly SeededBug[] = [
     foundBy: { test: 'omnipaxos/units.test.ts' },
   },
   {
+    name: 'compacted-range-read-without-its-snapshot',
+    hazards: ['P18'],
+    effect:
+      'an applier that the compaction has overtaken is given what is above, and not the snapshot of what it has missed',
+    file: 'omnipaxos/replicated-log.ts',
+    find: "      items.push({ kind: 'snapshot', snapshot: this.#snapshot });\n",
+    replace: '',
+    foundBy: { test: 'host/parked-applier.test.ts' },
+  },
+  {
     name: 'resent-promise-opens-a-session',
     hazards: ['R05'],
     effect: 'a Promise that comes again is taken for a new one',

@@ -493,7 +493,7 @@ export const serviceBugs: readonly SeededBug[] = [
   },
   {
     name: 'policy-asked-by-the-decided-index',
-    hazards: [],
+    hazards: ['P18'],
     effect: 'a snapshot claims what is decided, and not folded yet',
     file: 'apply/apply-engine.ts',
     find: 'snapshotSteps(this.#cursor, this.#snapshots',
