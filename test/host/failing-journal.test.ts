@@ -66,6 +66,13 @@ class JournalNode {
     this.#network.kill(1);
   }
 
+  /** The machine's power fails: what was not synced is gone. */
+  losePower(): void {
+    this.fileSystem.onCall = undefined;
+    this.fileSystem.crash();
+    this.#network.kill(1);
+  }
+
   /** Fails one call of that kind, once; later ones succeed. */
   failOnce(name: FileSystemCall['name'], code: string): void {
     let failures = 0;
@@ -231,3 +238,60 @@ test.each(['EIO', 'ENOSPC'])(
     );
   },
 );
+
+/** Starts a node and makes advances; returns which of them were acknowledged last, having ended as the machine's power did. */
+async function lifeToThePowerCut(node: JournalNode): Promise<number> {
+  const host = await node.start();
+  const { leadership } = host.status();
+  if (leadership.role !== 'leader') throw new Error('one node leads by itself');
+  let acknowledged = 0;
+  for (let value = 1; value <= ADVANCES; value++)
+    acknowledged = await driven(node.clock, host.driver.persistHighWater(value, leadership.epoch));
+  node.losePower();
+  void host.close();
+  return acknowledged;
+}
+
+// S13
+test('a node, each write and read of whose journal is interrupted and then done by halves: it serves as if nothing were, and comes back from a power cut with all that was acknowledged', async () => {
+  const node = new JournalNode();
+  await node.init();
+  const done = { interrupted: 0, short: 0 };
+  let interrupted = false;
+  node.fileSystem.onCall = ({ name, path, bytes = 0 }) => {
+    if (!/journal-/.test(path) || (name !== 'write' && name !== 'read')) return undefined;
+    interrupted = !interrupted;
+    if (interrupted) {
+      done.interrupted += 1;
+      return { kind: 'error', code: 'EINTR' };
+    }
+    if (name === 'read' || bytes < 2) return undefined;
+    done.short += 1;
+    return { kind: 'short', bytes: Math.floor(bytes / 2) };
+  };
+  expect(await lifeToThePowerCut(node)).toBe(ADVANCES);
+  expect(done.interrupted).toBeGreaterThan(ADVANCES);
+  expect(done.short).toBeGreaterThan(ADVANCES);
+  const again = await node.start();
+  expect(await driven(node.clock, again.driver.loadHighWater())).toBe(ADVANCES);
+  await driven(node.clock, again.close());
+});
+
+// S13
+test('a node, a write of whose journal does nothing and says so: it stops, and names call and file', async () => {
+  const node = new JournalNode();
+  await node.init();
+  const host = await node.start();
+  const { leadership } = host.status();
+  if (leadership.role !== 'leader') throw new Error('one node leads by itself');
+  node.fileSystem.onCall = ({ name }) => (name === 'write' ? { kind: 'short', bytes: 0 } : undefined);
+  const failing = driven(node.clock, host.driver.persistHighWater(1, leadership.epoch));
+  await expect(failing).rejects.toMatchObject({ code: 'permanent' });
+  expect(await driven(node.clock, host.stopped)).toMatchObject({
+    kind: 'nodeStopped',
+    reason: {
+      kind: 'storageFailed',
+      error: { code: 'storage_io', call: 'write', path: expect.stringMatching(/journal-\d+$/) },
+    },
+  });
+});
