@@ -62,6 +62,7 @@ describe('progress', () => {
       "
       1 node on this machine, data in /tmp/c (removed at the end)
         node 1: clients at 127.0.0.1:50551, peers at 127.0.0.1:20001
+         0.7 s  clients are served; times count from here
          1.0 s  leader 2     epoch 1.7.0.2    high-water 1700000004000  decided 12        3,912 timestamps/s  failovers 0
          1.0 s  node 2, the leader, was killed with SIGKILL
          2.0 s  leader none  epoch -          high-water 1700000004000  decided 12            0 timestamps/s  failovers 0

@@ -81,7 +81,7 @@ export class ClusterRun {
   async #underLoad(): Promise<void> {
     const load = this.#startLoad();
     await this.#untilServed(load);
-    this.#progress.loadBegins();
+    if (!this.#ending.signal.aborted) this.#progress.loadBegins();
     const { chaos, duration, killLeaderEvery } = this.#options;
     const timers: Timer[] = [this.#tellEachSecond(load)];
     if (duration !== undefined) {

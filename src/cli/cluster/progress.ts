@@ -44,8 +44,9 @@ export class Progress {
     this.#beganMs = clock.monotonicMs();
   }
 
-  /** Times are told from now on. */
+  /** The clients have their first grant: times count from now on. Says so, since the lines that follow begin anew at 0. */
   loadBegins(): void {
+    this.event('clients are served; times count from here');
     this.#beganMs = this.#clock.monotonicMs();
   }
 
