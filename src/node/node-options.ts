@@ -15,24 +15,27 @@ const limit = (max: number) =>
 export const nodeTuningSchema = z.strictObject({
   /** How long a tick lasts, in ms, within [1, 60,000]. Default 10. */
   tickMs: z.number().min(1, 'must be at least 1').max(60_000, 'must be at most 60000').default(10),
-  /** How many ticks a heartbeat round lasts. Default 10. */
+  /** How many ticks a heartbeat round lasts: within [1, 1,000,000]. Default 10. */
   electionTickTimeout,
-  /** After how many ticks unanswered messages are sent again. Default 50. */
+  /** After how many ticks unanswered messages are sent again: within [1, 1,000,000]. Default 50. */
   resendMessageTickTimeout,
-  /** Prefers this node among those that raise their ballots to the same n. Default 0. */
+  /** Prefers this node among those that raise their ballots to the same n: within [0, 65,535]. Default 0. */
   priority,
-  /** How many entries may wait for a leader. Default 4,096. */
+  /** How many entries may wait for a leader; one beyond is refused: within [0, 1,000,000]. Default 4,096. */
   proposalBufferLimit,
   /**
-   * How many log records may wait for the next fsync, at least 1. As long as so many do, proposals are refused (`bufferFull`) and messages that
-   * bring records are dropped. Default 65,536.
+   * How many log records may wait for the next fsync, within [1, 2^24]. As long as so many do, proposals are
+   * refused (`bufferFull`) and messages that bring records are dropped. Default 65,536.
    */
   unsyncedRecordLimit: limit(16_777_216).default(65_536),
-  /** How many messages may wait for an fsync, at least 1; further ones are dropped. Default 65,536. */
+  /** How many messages may wait for an fsync, within [1, 2^24]; further ones are dropped. Default 65,536. */
   heldMessageLimit: limit(16_777_216).default(65_536),
-  /** How many received messages may wait to be handled, at least `inboundPerTurn`; further ones are dropped. Default 16,384. */
+  /**
+   * How many received messages may wait to be handled, within [`inboundPerTurn`, 2^24]; further ones are
+   * dropped. Default 16,384.
+   */
   inboundQueueLimit: limit(16_777_216).default(16_384),
-  /** How many received messages are handled in one turn of the event loop, at least 1. Default 1,024. */
+  /** How many received messages are handled in one turn of the event loop, within [1, 2^20]. Default 1,024. */
   inboundPerTurn: limit(1_048_576).default(1_024),
   /** The `host:port` of this node's client service, without a scheme, told to peers; absent if it serves no clients. */
   clientEndpoint: z.string().refine(isEndpoint, 'must be host:port, without a scheme').exactOptional(),

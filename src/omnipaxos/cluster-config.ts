@@ -22,13 +22,16 @@ export interface PreviousLease {
 export interface ClusterConfig {
   /** 1 for the first configuration of a cluster; each reconfiguration adds exactly 1: u32. */
   readonly configId: number;
-  /** The members, distinct, at least one. */
+  /** The members, distinct: 1 to 64. */
   readonly nodes: readonly NodeId[];
   /** Majority quorums if absent. */
   readonly flexibleQuorum?: FlexibleQuorum;
-  /** How long a leader's lease lasts, in ms; 0 switches leases off. */
+  /**
+   * How long a leader's lease lasts, in whole ms, at most 3,600,000; 0 switches leases off. A node refuses
+   * less than 2.5 of its election timeouts. `tsoracle init` takes 250.
+   */
   readonly leaseMs: number;
-  /** Bounds the ratio of any two members' clock rates, minus 1: within [0, 1]. */
+  /** Bounds the ratio of any two members' clock rates, minus 1: within [0, 1]. `tsoracle init` takes 0.01. */
   readonly maxClockDrift: number;
   /**
    * What holds of leases in the configuration before this one: a leader of this one waits until they have run out. Set by a reconfiguration;

@@ -87,12 +87,14 @@ const bytes = (max: number, byDefault: number) =>
     .max(max, `must be at most ${max}`)
     .default(byDefault);
 
-const openSchema = z.object({
-  dataDir: dataDirSchema,
+/** Guards the limits of an open journal, with their defaults. */
+export const journalLimitsSchema = z.object({
   segmentBytes: bytes(2 ** 30, 4 * 1024 * 1024),
   maxBatchBytes: bytes(2 ** 30, 4 * 1024 * 1024),
   maxPendingBytes: bytes(2 ** 40, 256 * 1024 * 1024),
 });
+
+const openSchema = journalLimitsSchema.extend({ dataDir: dataDirSchema });
 
 /** The seams with their defaults filled in. */
 export function directorySeams(seams: DirectorySeams): Required<DirectorySeams> {
