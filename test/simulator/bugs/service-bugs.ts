@@ -121,6 +121,16 @@ export const serviceBugs: readonly SeededBug[] = [
     foundBy: { test: 'driver/paxos-driver.test.ts' },
   },
   {
+    name: 'proposal-id-reused-after-restart',
+    hazards: ['A02'],
+    effect:
+      'the proposals of a restarted node have the numbers of its earlier life, which the log may still hold',
+    file: 'host/node-high-water-host.ts',
+    find: 'this.identity = { directoryId, incarnation, nodeId };',
+    replace: 'this.identity = { directoryId, incarnation: Math.min(incarnation, 1), nodeId };',
+    foundBy: { seeds: 20 },
+  },
+  {
     name: 'advance-shared-that-reaches-less',
     hazards: ['A04'],
     effect: 'an advance shares the entry of one that does not reach as far',
