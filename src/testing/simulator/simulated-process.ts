@@ -1,7 +1,8 @@
 import { SnapshotPolicy } from '../../apply/index.js';
-import type { ConsensusDriver } from '../../consensus/index.js';
+import type { ConsensusDriver, Epoch, LeaderState } from '../../consensus/index.js';
+import { ballotFromEpoch } from '../../high-water/index.js';
 import { type HostStatus, StandaloneHost } from '../../host/index.js';
-import type { NodeId } from '../../omnipaxos/index.js';
+import { formatBallot, type NodeId } from '../../omnipaxos/index.js';
 import { type Grant, Oracle } from '../../oracle/index.js';
 import type { Clock, SeededRandom } from '../../runtime/index.js';
 import { requireWithinBounds } from './checkers/bounds.js';
@@ -117,6 +118,9 @@ export class SimulatedProcess {
       snapshotPolicy: this.#snapshotPolicy(() => host),
     });
     if (!isAlive()) return undefined;
+    host.events.on('leadership', (state) => {
+      if (isAlive()) world.trace(nodeId, describeLeadership(state));
+    });
     const driver = this.#watchedDriver(host, clock);
     const oracle = Oracle.start({
       driver,
@@ -230,4 +234,16 @@ function withSlowApplier(clock: Clock, restMs: number): Clock {
     wallMs: clock.wallMs,
     setTimer: (delayMs, callback) => clock.setTimer(delayMs === 0 ? restMs : delayMs, callback),
   };
+}
+
+function describeLeadership(state: LeaderState): string {
+  const ballotOf = (epoch: Epoch): string => formatBallot(ballotFromEpoch(epoch));
+  switch (state.role) {
+    case 'leader':
+      return `leads in ballot ${ballotOf(state.epoch)}`;
+    case 'follower':
+      return `follows ballot ${ballotOf(state.leader.epoch)}`;
+    case 'unknown':
+      return 'knows no leader';
+  }
 }
