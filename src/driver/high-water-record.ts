@@ -14,9 +14,9 @@ export const HIGH_WATER_RECORD: RecordKind = {
   name: 'high-water',
   magic: 'TSOHIGHW',
   ifMissing:
-    'Make the directory with initFileDriver; if there was one here, its highWaterMs above every timestamp granted so far',
+    'Make the directory with initFileDriver; if there was one here, its highWaterMs above every timestamp granted so far (on the command line: init file --seed-physical-ms)',
   ifDamaged:
-    'Keep it for inspection, and make another directory with initFileDriver, its highWaterMs above every timestamp granted so far',
+    'Keep it for inspection, and make another directory with initFileDriver, its highWaterMs above every timestamp granted so far (on the command line: init file --seed-physical-ms)',
 };
 
 const RECORD_BYTES = 24;
