@@ -1,6 +1,7 @@
 // Suites without a test runner: lists of `{ name, run }`.
 
 export { SeededRandom } from '../runtime/index.js';
+export { MemoryNetwork, type MemoryNetworkOptions } from '../transport/index.js';
 export * from './apply-laws.js';
 // Generators for fast-check, which is an optional peer dependency.
 export * from './arbitraries/index.js';

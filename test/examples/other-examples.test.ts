@@ -8,6 +8,7 @@ import { type ForeignEntry, ForeignHost } from '../../docs/examples/foreign-log/
 import { run as runForeignHost } from '../../docs/examples/foreign-log/main.js';
 import { run as runPropertyTest, Stock, stockLaws } from '../../docs/examples/property-test.js';
 import { run as runStandalone } from '../../docs/examples/standalone.js';
+import { stockWorld } from '../../docs/examples/stock-world.js';
 import { toEpoch } from '../../src/index.js';
 import {
   driverConformance,
@@ -171,8 +172,30 @@ describe('host on a foreign log', () => {
 describe('property test', () => {
   test('runs to its end', async () => {
     const lines = await linesOf(runPropertyTest);
-    expect(lines).toHaveLength(stockLaws().length + 1);
+    expect(lines).toHaveLength(stockLaws().length + 2);
+    expect(lines.at(-2)).toMatch(
+      /^5 worlds of this store, [1-9]\d* power cuts: replicas agree on all of [1-9]\d{2,} records$/,
+    );
     expect(lines.at(-1)).toMatch(/^5 worlds of \d+ leaderships and [1-9]\d* crashes: \d+ timestamps/);
+  });
+
+  test('a state machine that forgets something in its snapshots, is found by a world', async () => {
+    class ForgetfulStock extends Stock {
+      override snapshot() {
+        const { counts, highWater } = super.snapshot();
+        return { counts: counts.slice(1), highWater };
+      }
+    }
+    const seeds = Array.from({ length: 10 }, (_, i) => i + 1);
+    const found = await Promise.all(
+      seeds.map((seed) =>
+        stockWorld(seed, () => new ForgetfulStock()).then(
+          () => false,
+          (error: Error) => error.message.startsWith(`replicas differ, seed ${seed}:`),
+        ),
+      ),
+    );
+    expect(found).toContain(true);
   });
 
   test('a state machine whose snapshots depend on the order of a Map, is found', async () => {
