@@ -19,7 +19,8 @@ export interface Survivor {
 }
 
 /**
- * Reads, and changes nothing. An advance that was accepted here counts, whether it was decided or not: it may have been. One that was decided by others alone cannot be known.
+ * Reads, and changes nothing. An advance that was accepted here counts, whether it was decided or not: it may
+ * have been. One that was decided by others alone cannot be known.
  * @throws {StorageError} if the directory cannot be read.
  * @throws {InvalidInputError} if somebody has it open, or may have, or its entries are those of another host.
  */
@@ -52,7 +53,10 @@ export interface KnownHighWater {
   readonly highestAdvance: number;
 }
 
-/** What the values of a log say, taken for those of a host that replicates nothing but the high-water; undefined if they are another host's. */
+/**
+ * What the values of a log say, taken for those of a host that replicates nothing but the high-water;
+ * undefined if they are another host's.
+ */
 export function highWaterIn({
   records,
   snapshot,
@@ -90,7 +94,8 @@ export function seedSnapshot(seedMs: number): Uint8Array {
 }
 
 /**
- * The identity of a cluster that begins above `seedMs`. The seed is a part of it, so that nodes that were made with different ones refuse each other: their logs begin differently.
+ * The identity of a cluster that begins above `seedMs`. The seed is a part of it, so that nodes that were
+ * made with different ones refuse each other: their logs begin differently.
  */
 export function seededClusterId(clusterId: string, seedMs: number): string {
   return `${clusterId}+${seedMs}`;

@@ -149,7 +149,10 @@ export class StandaloneHost implements AsyncDisposable {
     }
   }
 
-  /** The port that {@link driver} works on, to be looked at, and to be held to `hostConformance`. It is driven already: another `PaxosDriver` refuses it. */
+  /**
+   * The port that {@link driver} works on, to be looked at, and to be held to `hostConformance`. It is driven
+   * already: another `PaxosDriver` refuses it.
+   */
   get port(): PaxosHighWaterHost {
     return this.#port;
   }
@@ -173,7 +176,10 @@ export class StandaloneHost implements AsyncDisposable {
     };
   }
 
-  /** As {@link PaxosNode.reconfigure}. Advances are refused with `transient` from the stop sign on, until a leader of the next configuration serves. */
+  /**
+   * As {@link PaxosNode.reconfigure}. Advances are refused with `transient` from the stop sign on, until a
+   * leader of the next configuration serves.
+   */
   reconfigure(nextConfig: ClusterConfig, metadata?: Uint8Array): ReconfigureResult {
     return this.#node.reconfigure(nextConfig, metadata);
   }
@@ -184,10 +190,11 @@ export class StandaloneHost implements AsyncDisposable {
   }
 
   /**
-   * Gives the leadership, if this node has it, to the connected follower whose log is furthest, which serves without waiting for older leases: to be called before a node is stopped on purpose.
+   * Gives the leadership, if this node has it, to the connected follower whose log is furthest, which serves
+   * without waiting for older leases: to be called before a node is stopped on purpose.
    *
-   * Resolves, and never rejects: with true once this node follows another leader; with false if it does not lead, there is nobody to hand over to, or nobody has taken over within two election
-   * timeouts.
+   * Resolves, and never rejects: with true once this node follows another leader; with false if it does not
+   * lead, there is nobody to hand over to, or nobody has taken over within two election timeouts.
    */
   handOver(): Promise<boolean> {
     return handOverLeadership(this.#node, this.#clock, this.#handOverTimeoutMs);

@@ -23,8 +23,9 @@ export interface CoreRunnerOptions<E, S> {
 }
 
 /**
- * Runs inputs on the core, and carries out the batches that they cause: facts first, then messages, then writes, and what waits for those once they are
- * durable. Nothing that it calls can get between a batch and its predecessor: an input that comes while a batch is carried out adds to the next one.
+ * Runs inputs on the core, and carries out the batches that they cause: facts first, then messages, then
+ * writes, and what waits for those once they are durable. Nothing that it calls can get between a batch and
+ * its predecessor: an input that comes while a batch is carried out adds to the next one.
  */
 export class CoreRunner<E, S> {
   readonly #options: CoreRunnerOptions<E, S>;
@@ -79,7 +80,8 @@ export class CoreRunner<E, S> {
   }
 
   /**
-   * Runs one input on the core; {@link carryOut} or {@link carryOutSoon} is to follow. One that throws leaves the core unusable, and ends the node.
+   * Runs one input on the core; {@link carryOut} or {@link carryOutSoon} is to follow. One that throws leaves
+   * the core unusable, and ends the node.
    * @returns what the input returned; undefined if it failed, or the runner is halted.
    */
   run<R>(input: (core: OmniPaxos<E, S>) => R): R | undefined {

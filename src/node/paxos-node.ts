@@ -39,11 +39,12 @@ export interface NodeLog<E, S> {
 }
 
 /**
- * Runs one protocol core with its storage, its transport and a clock: carries out the core's output batches in the order that they prescribe,
- * and stops for good at the first failure of the storage.
+ * Runs one protocol core with its storage, its transport and a clock: carries out the core's output batches
+ * in the order that they prescribe, and stops for good at the first failure of the storage.
  *
- * Inputs (ticks, messages, calls, completed writes) run on the core one at a time, each to its end. What they cause is carried out in the same turn of
- * the event loop; for calls and messages after the turn's promise reactions, so that all of one turn share a message and an fsync. Events are told after that.
+ * Inputs (ticks, messages, calls, completed writes) run on the core one at a time, each to its end. What they
+ * cause is carried out in the same turn of the event loop; for calls and messages after the turn's promise
+ * reactions, so that all of one turn share a message and an fsync. Events are told after that.
  */
 export class PaxosNode<E, S> implements AsyncDisposable {
   /** Typed events; see {@link PaxosNodeEvents}. A listener that throws is logged and counted, and disturbs nobody. */
@@ -51,8 +52,8 @@ export class PaxosNode<E, S> implements AsyncDisposable {
   /** The decided log, read-only, for `drainDecided` and the apply engine. It can be read in any state. */
   readonly log: NodeLog<E, S>;
   /**
-   * Resolves with the reason as soon as the node has stopped taking part, and never rejects. Storage and transport are free only when {@link stop}
-   * resolves, which may be called after any reason.
+   * Resolves with the reason as soon as the node has stopped taking part, and never rejects. Storage and
+   * transport are free only when {@link stop} resolves, which may be called after any reason.
    */
   readonly stopped: Promise<StopReason>;
   readonly #core: OmniPaxos<E, S>;
@@ -169,8 +170,9 @@ export class PaxosNode<E, S> implements AsyncDisposable {
 
   /**
    * Starts the transport, then the ticks.
-   * @throws what the transport could not be started for; the node has stopped then. A {@link TsoracleError} `closed` if it has been stopped, before or
-   * meanwhile; `already_running` if it was started before, which disturbs nothing.
+   * @throws what the transport could not be started for; the node has stopped then. A {@link TsoracleError}
+   * `closed` if it has been stopped, before or meanwhile; `already_running` if it was started before, which
+   * disturbs nothing.
    */
   async start(): Promise<void> {
     if (this.#life === 'stopped') throw this.#closedError();
@@ -194,8 +196,8 @@ export class PaxosNode<E, S> implements AsyncDisposable {
   }
 
   /**
-   * Stops: from this turn on no message leaves and no input is taken. Resolves when the write under way has ended and transport and storage are
-   * closed. Idempotent, in any state of the node; it never rejects.
+   * Stops: from this turn on no message leaves and no input is taken. Resolves when the write under way has
+   * ended and transport and storage are closed. Idempotent, in any state of the node; it never rejects.
    */
   async stop(): Promise<void> {
     this.#end({ kind: 'closed' });
@@ -208,8 +210,8 @@ export class PaxosNode<E, S> implements AsyncDisposable {
   }
 
   /**
-   * Proposes an entry, in this turn; see {@link AppendResult} for what may become of it. Before {@link start} it can only be buffered. The entry must not be
-   * changed afterwards. Never throws.
+   * Proposes an entry, in this turn; see {@link AppendResult} for what may become of it. Before {@link start}
+   * it can only be buffered. The entry must not be changed afterwards. Never throws.
    */
   append(entry: E, options: AppendOptions): AppendResult {
     if (this.#isStopped()) return { ok: false, reason: 'stopped' };
@@ -224,7 +226,8 @@ export class PaxosNode<E, S> implements AsyncDisposable {
 
   /**
    * Replaces the log below `upToIdx` by `value`, the host's state after folding it. Lazily on disk: a crash may bring the log back.
-   * @throws {LogRangeError} unless `compactedIdx < upToIdx <= decidedIdx`, or if the last decided stop sign is not below `upToIdx`; {@link TsoracleError} `closed` if the node has stopped. Nothing has changed then.
+   * @throws {LogRangeError} unless `compactedIdx < upToIdx <= decidedIdx`, or if the last decided stop sign
+   * is not below `upToIdx`; {@link TsoracleError} `closed` if the node has stopped. Nothing has changed then.
    */
   snapshot(upToIdx: number, value: S): void {
     if (this.#isStopped()) throw this.#closedError();
@@ -234,8 +237,10 @@ export class PaxosNode<E, S> implements AsyncDisposable {
   }
 
   /**
-   * Proposes to end the configuration in force and to go on with `nextConfig`; only where this node is reported as leader. Its configId must be one more than the present one. Once that is decided, every
-   * member enters it by itself, which the `configuration` event tells; a node that is not a member of it ends with the reason `removed`, once the others need it no more. A new member is a node that runs on a
+   * Proposes to end the configuration in force and to go on with `nextConfig`; only where this node is
+   * reported as leader. Its configId must be one more than the present one. Once that is decided, every
+   * member enters it by itself, which the `configuration` event tells; a node that is not a member of it ends
+   * with the reason `removed`, once the others need it no more. A new member is a node that runs on a
    * directory of an earlier configuration, and that the members can reach.
    * @param metadata whatever the host wants the next configuration to know; it is decided with it, and copied.
    * @throws {InvalidInputError} for a config that breaks a rule, or a lease too short for this node's timeouts; nothing has changed then.
@@ -249,7 +254,8 @@ export class PaxosNode<E, S> implements AsyncDisposable {
   }
 
   /**
-   * Gives the leadership up, in this turn, in favour of `target`, which takes over without waiting for older leases, as soon as it has accepted the whole log. If it has not within an election timeout, this node
+   * Gives the leadership up, in this turn, in favour of `target`, which takes over without waiting for older
+   * leases, as soon as it has accepted the whole log. If it has not within an election timeout, this node
    * leads again, under a higher ballot.
    */
   transferLeadership(target: NodeId): TransferResult {
@@ -257,13 +263,17 @@ export class PaxosNode<E, S> implements AsyncDisposable {
     return this.#call((core) => core.transferLeadership(target)) ?? { ok: false, reason: 'notLeader' };
   }
 
-  /** Takes over at once, as far as a quorum can be reached; nothing happens on a node that has stopped or takes no part in its configuration. */
+  /**
+   * Takes over at once, as far as a quorum can be reached; nothing happens on a node that has stopped or
+   * takes no part in its configuration.
+   */
   tryBecomeLeader(): void {
     if (!this.#isStopped()) this.#call((core) => core.tryBecomeLeader());
   }
 
   /**
-   * Prefers this node, or not, among those that take over at the same time: a whole number within [0, 65,535]. Taken up with this node's next ballot.
+   * Prefers this node, or not, among those that take over at the same time: a whole number within [0,
+   * 65,535]. Taken up with this node's next ballot.
    * @throws {InvalidInputError} out of range.
    */
   setPriority(priority: number): void {

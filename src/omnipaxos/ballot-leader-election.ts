@@ -194,9 +194,10 @@ export class BallotLeaderElection {
   }
 
   /**
-   * A node whose promise is above the leader's ballot cannot follow, and if nobody leads with that promise it never could: in the second
-   * round running that shows it, the leader raises its own ballot above it. But whoever is happy with that promise, or a higher one, hears a leader that this node does not hear:
-   * two such leaders with the same followers would outbid each other for ever.
+   * A node whose promise is above the leader's ballot cannot follow, and if nobody leads with that promise it
+   * never could: in the second round running that shows it, the leader raises its own ballot above it. But
+   * whoever is happy with that promise, or a higher one, hears a leader that this node does not hear: two
+   * such leaders with the same followers would outbid each other for ever.
    */
   #outbid(replies: readonly HeartbeatReply[], leadsInAccept: boolean): void {
     const promise = this.#higherPromise;

@@ -34,8 +34,8 @@ export interface ClusterConfig {
   /** Bounds the ratio of any two members' clock rates, minus 1: within [0, 1]. `tsoracle init` takes 0.01. */
   readonly maxClockDrift: number;
   /**
-   * What holds of leases in the configuration before this one: a leader of this one waits until they have run out. Set by a reconfiguration;
-   * absent in the first configuration.
+   * What holds of leases in the configuration before this one: a leader of this one waits until they have run
+   * out. Set by a reconfiguration; absent in the first configuration.
    */
   readonly previousLease?: PreviousLease;
 }

@@ -46,8 +46,9 @@ export class Heartbeats<E, S> {
   }
 
   /**
-   * Whether a message is of the present life of its sender, and meant for the present one here. The sender's life is learned from one that is meant for an
-   * earlier life too: two nodes that each remember an earlier life of the other would never hear each other again otherwise.
+   * Whether a message is of the present life of its sender, and meant for the present one here. The sender's
+   * life is learned from one that is meant for an earlier life too: two nodes that each remember an earlier
+   * life of the other would never hear each other again otherwise.
    */
   #isOfThisLife(from: NodeId, sender: number, receiver: number): boolean {
     const known = this.#incarnations.get(from) ?? 0;

@@ -84,7 +84,8 @@ export class OmniPaxos<E, S> {
   }
 
   /**
-   * The decided items from `fromIdx` (inclusive), at most `limit` of them; the snapshot first, if the log has been compacted past `fromIdx`.
+   * The decided items from `fromIdx` (inclusive), at most `limit` of them; the snapshot first, if the log has
+   * been compacted past `fromIdx`.
    * @throws {LogRangeError} if `fromIdx` is above decidedIdx, or not a whole number from 0.
    */
   read(fromIdx: number, limit?: number): readonly DecidedItem<E, S>[] {
@@ -182,8 +183,9 @@ export class OmniPaxos<E, S> {
   }
 
   /**
-   * Proposes the stop sign that ends this configuration and begins `nextConfig`; only where this node leads, and not before its wait for older leases is over. What this configuration's
-   * leases are is noted in the next one. Once the stop sign is decided, every member enters the next configuration by itself.
+   * Proposes the stop sign that ends this configuration and begins `nextConfig`; only where this node leads,
+   * and not before its wait for older leases is over. What this configuration's leases are is noted in the
+   * next one. Once the stop sign is decided, every member enters the next configuration by itself.
    * @param nextConfig its configId must be one more than the present one, and it must not name a `previousLease`.
    * @param metadata whatever the host wants the next configuration to know; it is copied.
    * @throws {InvalidInputError} naming the field of `nextConfig` that breaks a rule; nothing has changed then.
@@ -196,9 +198,10 @@ export class OmniPaxos<E, S> {
   }
 
   /**
-   * Gives the leadership up, in this turn, in favour of `target`, which is asked to take over once it has accepted the whole log. What is proposed meanwhile is buffered, or refused if
-   * it must not be forwarded. If nobody has taken over after an election timeout, this node leads again, under a higher ballot.
-   * Not to be called before this leader's own wait for older leases is over.
+   * Gives the leadership up, in this turn, in favour of `target`, which is asked to take over once it has
+   * accepted the whole log. What is proposed meanwhile is buffered, or refused if it must not be forwarded.
+   * If nobody has taken over after an election timeout, this node leads again, under a higher ballot. Not to
+   * be called before this leader's own wait for older leases is over.
    */
   transferLeadership(target: NodeId): TransferResult {
     return this.#paxos.handOver(target, this.#electionTickTimeout);
@@ -213,7 +216,8 @@ export class OmniPaxos<E, S> {
   }
 
   /**
-   * Prefers this node, or not, among those that raise their ballots to the same n: a whole number within [0, 65,535]. Taken up when this node's ballot is next raised.
+   * Prefers this node, or not, among those that raise their ballots to the same n: a whole number within [0,
+   * 65,535]. Taken up when this node's ballot is next raised.
    * @throws {InvalidInputError} out of range.
    */
   setPriority(priority: number): void {
@@ -223,7 +227,8 @@ export class OmniPaxos<E, S> {
 
   /**
    * Replaces the log below `upToIdx` by the host's state after folding it. A local decision: no peer is asked to do the same.
-   * @throws {LogRangeError} unless `compactedIdx < upToIdx <= decidedIdx`, or if the last decided stop sign is not below `upToIdx`; nothing has changed then.
+   * @throws {LogRangeError} unless `compactedIdx < upToIdx <= decidedIdx`, or if the last decided stop sign
+   * is not below `upToIdx`; nothing has changed then.
    */
   snapshot(upToIdx: number, value: S): void {
     const snapshot = { value, compactedIdx: upToIdx, config: this.#state.config };

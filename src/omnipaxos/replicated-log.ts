@@ -113,7 +113,8 @@ export class ReplicatedLog<E, S> {
 
   /**
    * Replaces the prefix that `snapshot` covers by it.
-   * @throws {LogRangeError} unless `compactedIdx < snapshot.compactedIdx <= decidedIdx`, a whole number, and no decided stop sign lies above it; nothing has changed then.
+   * @throws {LogRangeError} unless `compactedIdx < snapshot.compactedIdx <= decidedIdx`, a whole number, and
+   * no decided stop sign lies above it; nothing has changed then.
    */
   compact(snapshot: Snapshot<S>): void {
     const upToIdx = snapshot.compactedIdx;
@@ -147,8 +148,8 @@ export class ReplicatedLog<E, S> {
   }
 
   /**
-   * What brings a log that shares the first `commonIdx` records with this one up to this one: the records above, or the complete snapshot and
-   * all records, if the log has been compacted past `commonIdx`.
+   * What brings a log that shares the first `commonIdx` records with this one up to this one: the records
+   * above, or the complete snapshot and all records, if the log has been compacted past `commonIdx`.
    * @throws {LogRangeError} if `commonIdx` is above acceptedIdx.
    */
   syncFrom(commonIdx: number): LogSync<E, S> {

@@ -25,11 +25,15 @@ export interface InitDataDirectoryOptions extends DirectorySeams {
   readonly clusterId: string;
   /** A member of `config` unless `joins`; never used before in this cluster. */
   readonly nodeId: NodeId;
-  /** Whether the node is to become a member of a running cluster by a reconfiguration: `config` is one of that cluster then, without this node. Default false. */
+  /**
+   * Whether the node is to become a member of a running cluster by a reconfiguration: `config` is one of that
+   * cluster then, without this node. Default false.
+   */
   readonly joins?: boolean;
   /**
-   * What the host's state is before the first record, as its snapshot codec writes it; the log begins behind it, at index 1. The same on every node of the cluster, which
-   * `clusterId` should make sure of: nodes that begin differently must never meet. Default: none, the log begins at 0.
+   * What the host's state is before the first record, as its snapshot codec writes it; the log begins behind
+   * it, at index 1. The same on every node of the cluster, which `clusterId` should make sure of: nodes that
+   * begin differently must never meet. Default: none, the log begins at 0.
    */
   readonly firstSnapshot?: Uint8Array;
   /** The cluster's first configuration, the same on every node. */
@@ -46,15 +50,16 @@ export interface OpenJournalOptions<E, S> extends DirectorySeams {
   /** Default: silent. */
   readonly logger?: Logger;
   /**
-   * The size of a segment file, in bytes, unless the state needs more: within [4096, 2^30]. Default 4 MiB. When it is full, the journal goes on in a new
-   * one, which begins with the whole state; with a snapshot it does so when half of it is used.
+   * The size of a segment file, in bytes, unless the state needs more: within [4096, 2^30]. Default 4 MiB.
+   * When it is full, the journal goes on in a new one, which begins with the whole state; with a snapshot it
+   * does so when half of it is used.
    */
   readonly segmentBytes?: number;
   /** How many bytes are written and synced together at most, unless one call alone takes more: within [4096, 2^30]. Default 4 MiB. */
   readonly maxBatchBytes?: number;
   /**
-   * How many bytes of writes may wait for the disk, in all: within [4096, 2^40]. Default 256 MiB. One write more than that stops the journal with
-   * `storage_overloaded`.
+   * How many bytes of writes may wait for the disk, in all: within [4096, 2^40]. Default 256 MiB. One write
+   * more than that stops the journal with `storage_overloaded`.
    */
   readonly maxPendingBytes?: number;
 }

@@ -21,12 +21,15 @@ export interface OpenedDirectory<E, S> {
 }
 
 /**
- * The storage of one node in a data directory: what its acceptor promised and accepted, in a journal that survives crashes of process and machine.
- * Made by `openJournal`; see `docs/storage-format.md` for what is on disk.
+ * The storage of one node in a data directory: what its acceptor promised and accepted, in a journal that
+ * survives crashes of process and machine. Made by `openJournal`; see `docs/storage-format.md` for what is on
+ * disk.
  *
- * Writes are encoded in the turn of the call, and carried out by one writer that never blocks the event loop. Entries and snapshots that are handed in must not
- * be changed afterwards: each new segment is made of them, as they then are. A call whose writes do not fit the log, or cannot be encoded, is refused with an `InvalidInputError` and nothing of it is written; as any
- * failure, it is the last thing that this journal does.
+ * Writes are encoded in the turn of the call, and carried out by one writer that never blocks the event loop.
+ * Entries and snapshots that are handed in must not be changed afterwards: each new segment is made of them,
+ * as they then are. A call whose writes do not fit the log, or cannot be encoded, is refused with an
+ * `InvalidInputError` and nothing of it is written; as any failure, it is the last thing that this journal
+ * does.
  */
 export class Journal<E, S> implements Storage<E, S> {
   /** Whose directory this is, and which life of it. */
@@ -78,8 +81,9 @@ export class Journal<E, S> implements Storage<E, S> {
   }
 
   /**
-   * Carries out what was asked for, makes it durable, and frees the directory. Idempotent. It does not reject because of an earlier failure; if the last writes
-   * cannot be made durable (none of them was promised to be) it logs that.
+   * Carries out what was asked for, makes it durable, and frees the directory. Idempotent. It does not reject
+   * because of an earlier failure; if the last writes cannot be made durable (none of them was promised to
+   * be) it logs that.
    */
   close(): Promise<void> {
     this.#closed ??= this.#finish();

@@ -40,11 +40,12 @@ const LOCK_BYTES_MAX = 4_096;
 const BREAKING_DEPTH_MAX = 4;
 
 /**
- * Takes the lock of a data directory: a file that names its holder (pid, start time, boot of the machine), made complete under another name and put in
- * place by `link`, which fails if it is there. A lock whose holder is gone is replaced.
+ * Takes the lock of a data directory: a file that names its holder (pid, start time, boot of the machine),
+ * made complete under another name and put in place by `link`, which fails if it is there. A lock whose
+ * holder is gone is replaced.
  *
- * It keeps two processes of one machine apart. It cannot judge processes that it cannot see: on another machine (a network file system), or in another
- * container of this machine that has pids of its own.
+ * It keeps two processes of one machine apart. It cannot judge processes that it cannot see: on another
+ * machine (a network file system), or in another container of this machine that has pids of its own.
  *
  * @throws {StorageError} `storage_locked` while its holder runs, or if the holder cannot be read.
  */
@@ -95,8 +96,8 @@ async function acquire(path: string, seams: LockSeams, depth: number): Promise<H
 }
 
 /**
- * Puts our lock in the place of a stale one. Two processes may find the same stale lock at once: whoever holds the second lock looks again, so that the
- * other does not replace the lock of the first.
+ * Puts our lock in the place of a stale one. Two processes may find the same stale lock at once: whoever
+ * holds the second lock looks again, so that the other does not replace the lock of the first.
  */
 async function replaceStale(
   path: string,

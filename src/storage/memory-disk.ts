@@ -21,16 +21,16 @@ export interface MemoryDiskOptions {
 /** What survives a {@link MemoryDisk.crash}. */
 export interface CrashOptions {
   /**
-   * How many of the operations that were not synced survive nevertheless, oldest first; or a function of how many there are. Default 0. More than
-   * there are means all.
+   * How many of the operations that were not synced survive nevertheless, oldest first; or a function of how
+   * many there are. Default 0. More than there are means all.
    */
   readonly keepUnsynced?: number | ((unsynced: number) => number);
 }
 
 /**
- * The data directory of one node, in memory. Its contents survive closing and opening again, as a real one's survive a restart; what was not
- * synced can be lost in a {@link crash}, whole operations at a time and never an earlier one without the later ones, as the contract of
- * {@link Storage} has it.
+ * The data directory of one node, in memory. Its contents survive closing and opening again, as a real one's
+ * survive a restart; what was not synced can be lost in a {@link crash}, whole operations at a time and never
+ * an earlier one without the later ones, as the contract of {@link Storage} has it.
  */
 export class MemoryDisk<E, S> {
   /** As `init` would have noted it. */
@@ -107,8 +107,9 @@ export class MemoryDisk<E, S> {
   }
 
   /**
-   * The power fails: the storage that has this disk open is dead (its promises never settle, it writes nothing any more), and what was not synced is lost, up
-   * to what `keepUnsynced` spares. The disk can be opened again at once.
+   * The power fails: the storage that has this disk open is dead (its promises never settle, it writes
+   * nothing any more), and what was not synced is lost, up to what `keepUnsynced` spares. The disk can be
+   * opened again at once.
    */
   crash(options: CrashOptions = {}): void {
     this.#owner?.abandon();
@@ -121,7 +122,8 @@ export class MemoryDisk<E, S> {
   }
 
   /**
-   * Another disk with the same durable contents and the same identity, as a backup or a cloned machine has it. What was not synced is not in it.
+   * Another disk with the same durable contents and the same identity, as a backup or a cloned machine has
+   * it. What was not synced is not in it.
    */
   clone(): MemoryDisk<E, S> {
     const copy = new MemoryDisk<E, S>({

@@ -36,8 +36,8 @@ const BODY_AT = CRC_AT + 4;
 const FORMAT_BYTES = 2;
 
 /**
- * Makes a directory with one record. The record's file comes last: as long as it is not there nothing has been made, and this may be done again over what a
- * crash has left.
+ * Makes a directory with one record. The record's file comes last: as long as it is not there nothing has
+ * been made, and this may be done again over what a crash has left.
  *
  * @throws {InvalidInputError} naming the option.
  * @throws {StorageError} `storage_already_initialized` if the directory holds anything else; `storage_locked`; `storage_io`.
@@ -60,7 +60,8 @@ export async function initRecordDirectory(options: RecordDirectoryOptions, body:
  * Opens a directory that {@link initRecordDirectory} has made, and takes its lock.
  *
  * @throws {InvalidInputError} naming the option.
- * @throws {StorageError} `storage_not_initialized`, `storage_locked`, `storage_corrupt`, `storage_format`, `storage_io`; the lock is free then.
+ * @throws {StorageError} `storage_not_initialized`, `storage_locked`, `storage_corrupt`, `storage_format`,
+ * `storage_io`; the lock is free then.
  */
 export async function openRecordDirectory(options: RecordDirectoryOptions): Promise<RecordDirectory> {
   const { dataDir, fileSystem, kind, seams } = checked(options);
@@ -115,8 +116,9 @@ export class RecordDirectory {
   }
 
   /**
-   * Replaces the record, durably when it resolves. A crash meanwhile leaves the old one or the new one. One call at a time; after a rejection it is not known
-   * which of them is there, nor which one a crash would leave: it must not be called again.
+   * Replaces the record, durably when it resolves. A crash meanwhile leaves the old one or the new one. One
+   * call at a time; after a rejection it is not known which of them is there, nor which one a crash would
+   * leave: it must not be called again.
    */
   replace(body: Uint8Array): Promise<void> {
     const { dataDir, fileSystem, kind } = this.#place;

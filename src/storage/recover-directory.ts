@@ -44,8 +44,8 @@ export async function readIdentity(dataDir: string, fileSystem: FileSystem): Pro
 }
 
 /**
- * What the newest segment adds up to. Older ones are leftovers: a segment has its name only when it is whole and durable, and is then the only one that
- * counts. Reads only.
+ * What the newest segment adds up to. Older ones are leftovers: a segment has its name only when it is whole
+ * and durable, and is then the only one that counts. Reads only.
  * @throws {StorageError} `storage_format`, `storage_corrupt` or `storage_io`.
  */
 export async function recoverDirectory<E, S>(

@@ -27,7 +27,8 @@ export interface NewSegment extends SegmentPlace {
 }
 
 /**
- * The one segment that is being written. Calls must not overlap. After one has failed, the file is in an unknown state and must not be written again.
+ * The one segment that is being written. Calls must not overlap. After one has failed, the file is in an
+ * unknown state and must not be written again.
  */
 export class SegmentWriter {
   readonly path: string;
@@ -65,8 +66,9 @@ export class SegmentWriter {
   }
 
   /**
-   * Makes a segment that begins with a whole state: written under another name, zero-filled to its full size (a write into allocated zeroes syncs faster than
-   * one that makes the file grow), synced, renamed, and the directory synced. When this resolves the segment is durable, under its name.
+   * Makes a segment that begins with a whole state: written under another name, zero-filled to its full size
+   * (a write into allocated zeroes syncs faster than one that makes the file grow), synced, renamed, and the
+   * directory synced. When this resolves the segment is durable, under its name.
    */
   static async create(segment: NewSegment): Promise<SegmentWriter> {
     const { dataDir, fileSystem, generation } = segment;
@@ -183,7 +185,8 @@ async function writeState(
 }
 
 /**
- * The size of a segment file that begins with `used` bytes: a multiple of `segmentBytes`, and twice as much at least, or as much as can be read again.
+ * The size of a segment file that begins with `used` bytes: a multiple of `segmentBytes`, and twice as much
+ * at least, or as much as can be read again.
  * @throws {StorageIoError} if no opening could read it: better while the segment before it is still there.
  */
 export function segmentCapacity(path: string, used: number, segmentBytes: number): number {

@@ -30,8 +30,9 @@ export interface FileSystemCall {
 /** What a call does instead of what it was asked for. */
 export type FileSystemFault =
   /**
-   * It rejects with this system error code. Nothing is done; but a failed sync makes the system forget that the file's contents have yet to be written: they can
-   * still be read, a later sync succeeds, and a crash loses them.
+   * It rejects with this system error code. Nothing is done; but a failed sync makes the system forget that
+   * the file's contents have yet to be written: they can still be read, a later sync succeeds, and a crash
+   * loses them.
    */
   | { readonly kind: 'error'; readonly code: string }
   /** A write writes only so many bytes, and says so. */
@@ -75,9 +76,10 @@ type Change =
     };
 
 /**
- * A file system in memory that keeps apart what is written and what is durable. Contents become durable by a sync of their file, names by a sync of their
- * directory; nothing else makes anything durable, and a crash may keep any subset of the rest, and of a write any beginning. A directory whose own name is not
- * durable is always lost, with all that is in it.
+ * A file system in memory that keeps apart what is written and what is durable. Contents become durable by a
+ * sync of their file, names by a sync of their directory; nothing else makes anything durable, and a crash
+ * may keep any subset of the rest, and of a write any beginning. A directory whose own name is not durable is
+ * always lost, with all that is in it.
  *
  * Deterministic: calls take effect in the turn in which they are made, and settle as promise reactions.
  */

@@ -18,8 +18,8 @@ export type {
 } from './storage-conformance/storage-harness.js';
 
 /**
- * What every `Storage` must do: a list of cases for any test runner. Each has places of its own, rejects if the storage breaks its contract, and leaves
- * nothing behind. Capabilities add cases.
+ * What every `Storage` must do: a list of cases for any test runner. Each has places of its own, rejects if
+ * the storage breaks its contract, and leaves nothing behind. Capabilities add cases.
  *
  * ```ts
  * for (const { name, run } of storageConformance({ create, capabilities })) test(name, run);

@@ -22,8 +22,9 @@ export interface MemoryNetworkOptions<E, S> {
   /** Sees every message as its sender hands it over, whatever becomes of it. */
   readonly onSend?: (message: Message<E, S>) => void;
   /**
-   * Delivers what was sent over a connection that has ended since, even to a later life of the receiver: no transport may do so, and the
-   * protocol bears it, as long as no life of the receiver is forgotten. A function is asked by receiver. Default false: such messages are lost.
+   * Delivers what was sent over a connection that has ended since, even to a later life of the receiver: no
+   * transport may do so, and the protocol bears it, as long as no life of the receiver is forgotten. A
+   * function is asked by receiver. Default false: such messages are lost.
    */
   readonly deliversLate?: boolean | ((to: NodeId) => boolean);
 }
@@ -36,9 +37,10 @@ const LOSS_MS = 1;
 const REFUSED_MS = 200;
 
 /**
- * A network inside one process, for tests and simulations. Handshakes, admission and connections are as over TCP; links can be cut in either
- * direction; and messages do what {@link MemoryNetworkOptions.route} says, also what TCP would not do to them (loss, copies and reordering
- * within a connection). Deterministic, as far as its clock and its options are.
+ * A network inside one process, for tests and simulations. Handshakes, admission and connections are as over
+ * TCP; links can be cut in either direction; and messages do what {@link MemoryNetworkOptions.route} says,
+ * also what TCP would not do to them (loss, copies and reordering within a connection). Deterministic, as far
+ * as its clock and its options are.
  */
 export class MemoryNetwork<E, S> {
   readonly #options: MemoryNetworkOptions<E, S>;
@@ -109,8 +111,8 @@ export class MemoryNetwork<E, S> {
   }
 
   /**
-   * Breaks the connection between two nodes, and only `knowing` is told: to the other one it is open, and what it sends is lost, until a new
-   * connection takes its place, `durationMs` later at the earliest.
+   * Breaks the connection between two nodes, and only `knowing` is told: to the other one it is open, and
+   * what it sends is lost, until a new connection takes its place, `durationMs` later at the earliest.
    * @returns false if they are not connected.
    */
   halfOpen(knowing: NodeId, other: NodeId, durationMs: number): boolean {
@@ -122,7 +124,10 @@ export class MemoryNetwork<E, S> {
     return true;
   }
 
-  /** The process of this node has ended without a word: none of its handlers is called any more, and its peers see their connections end. */
+  /**
+   * The process of this node has ended without a word: none of its handlers is called any more, and its peers
+   * see their connections end.
+   */
   kill(nodeId: NodeId): void {
     this.#endpoints.get(nodeId)?.end();
   }

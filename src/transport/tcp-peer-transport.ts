@@ -29,8 +29,8 @@ interface Running {
  * Carries messages over TCP, in frames with checksums, over one connection to each peer: see `Handshake` for how one begins, and
  * `PeerLink` for which one is used.
  *
- * Without TLS it binds to and dials loopback addresses only, unless `allowInsecurePeer` is set. Frames that break the format, and peers that
- * are refused, cost their own connection and nothing else.
+ * Without TLS it binds to and dials loopback addresses only, unless `allowInsecurePeer` is set. Frames that
+ * break the format, and peers that are refused, cost their own connection and nothing else.
  */
 export class TcpPeerTransport<E, S> implements PeerTransport<E, S> {
   readonly #settings: TcpSettings;

@@ -1,5 +1,6 @@
-// How long clients wait when the leader loses its power, with and without leases, on virtual time: each message takes 1 ms, and disks answer at once. So it is what the
-// protocol alone takes, the same on every machine. Run it: npm run bench:failover-virtual
+// How long clients wait when the leader loses its power, with and without leases, on virtual time: each
+// message takes 1 ms, and disks answer at once. So it is what the protocol alone takes, the same on every
+// machine. Run it: npm run bench:failover-virtual
 import { parseArgs } from 'node:util';
 import { failover } from '../host/failover.js';
 

@@ -1,4 +1,5 @@
-// How long clients wait when the leader's process is killed, and when it is stopped on purpose, with and without leases. Run it: npm run bench:failover
+// How long clients wait when the leader's process is killed, and when it is stopped on purpose, with and
+// without leases. Run it: npm run bench:failover
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';

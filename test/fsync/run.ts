@@ -1,4 +1,5 @@
-// Runs a cluster of three under strace, and checks on its system calls that nothing is claimed before it is on stable storage. Run it: npm run verify:fsync
+// Runs a cluster of three under strace, and checks on its system calls that nothing is claimed before it is
+// on stable storage. Run it: npm run verify:fsync
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { createReadStream } from 'node:fs';

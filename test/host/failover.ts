@@ -17,7 +17,10 @@ export interface Failover {
   readonly withoutLeaseMs: number;
 }
 
-/** On virtual time, the leader of three nodes loses its power at a moment that the seed draws, as it draws how far apart the nodes' rounds are. */
+/**
+ * On virtual time, the leader of three nodes loses its power at a moment that the seed draws, as it draws how
+ * far apart the nodes' rounds are.
+ */
 export async function failover(seed: number, leaseMs: number): Promise<Failover> {
   const random = new SeededRandom(seed);
   await using cluster = new HostCluster(NODES, { leaseMs });

@@ -13,7 +13,10 @@ function permutations(pids: readonly NodeId[]): NodeId[][] {
   );
 }
 
-/** Every graph of `size` nodes, as its links; of four nodes or more, one of those that differ only by the names of nodes other than the highest, which leads. */
+/**
+ * Every graph of `size` nodes, as its links; of four nodes or more, one of those that differ only by the
+ * names of nodes other than the highest, which leads.
+ */
 function graphs(size: number): (readonly Link[])[] {
   const pids = Array.from({ length: size }, (_, index) => index + 1);
   const pairs = pids.flatMap((a) => pids.filter((b) => b > a).map((b): Link => [a, b]));

@@ -34,8 +34,8 @@ for (let accepted = 0; accepted <= LONGEST; accepted++) {
 }
 
 /**
- * Every pair of logs that a correct run can leave on two disks: in one round, one is a prefix of the other; in two rounds, the log of the higher one holds all
- * that is decided in the lower one, and may differ above.
+ * Every pair of logs that a correct run can leave on two disks: in one round, one is a prefix of the other;
+ * in two rounds, the log of the higher one holds all that is decided in the lower one, and may differ above.
  */
 function* worlds(): Generator<World> {
   for (const leader of indexes) {

@@ -68,7 +68,8 @@ describe('quorums', () => {
 });
 
 describe('stable writes', () => {
-  // P06: what a message may claim, or a node relies on in its next life, is fsynced; what others tell again, or the log still holds, is not.
+  // P06: what a message may claim, or a node relies on in its next life, is fsynced; what others tell again,
+  // or the log still holds, is not.
   test('which of them are durable before anything that claims them', () => {
     const promise = { configId: 2, n: 1, priority: 0, pid: 1 };
     const logSync = { suffix: [entryRecord('a')], syncIdx: 0 };

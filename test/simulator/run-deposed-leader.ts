@@ -1,4 +1,5 @@
-// Leaders that are cut off from their peers and not from their clients, with the default lease and, as the control, without. Run it: npm run sim:deposed-leader -- --seeds 2000
+// Leaders that are cut off from their peers and not from their clients, with the default lease and, as the
+// control, without. Run it: npm run sim:deposed-leader -- --seeds 2000
 import { parseArgs } from 'node:util';
 import { SimulationFailure } from '../../src/testing/simulator/simulation.js';
 import { runDeposedLeader } from './deposed-leader.js';

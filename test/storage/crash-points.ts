@@ -16,8 +16,9 @@ export interface CrashPoint {
 }
 
 /**
- * Makes the calls of a history, so many at a time, and stops the clock at every call of the file system. Half way the process is killed, so that the second half
- * begins with an opening that finds a stale lock and a segment in use.
+ * Makes the calls of a history, so many at a time, and stops the clock at every call of the file system. Half
+ * way the process is killed, so that the second half begins with an opening that finds a stale lock and a
+ * segment in use.
  */
 export async function crashPoints(history: History, together: number): Promise<CrashPoint[]> {
   const machine = new TestMachine();

@@ -53,7 +53,8 @@ export class LoadProcess {
   }
 
   /**
-   * Waits until the clients have been granted something, or the process has ended. Rejects after `timeoutMs`, or when `signal` is aborted, with its reason.
+   * Waits until the clients have been granted something, or the process has ended. Rejects after `timeoutMs`,
+   * or when `signal` is aborted, with its reason.
    */
   async served(timeoutMs: number, signal: AbortSignal): Promise<void> {
     const onTimeout = (): TsoracleError =>

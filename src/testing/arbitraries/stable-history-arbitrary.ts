@@ -25,9 +25,10 @@ type Intent<E, S> =
   | { readonly kind: 'enterConfig'; readonly at: number };
 
 /**
- * Sequences of persist calls that a storage can carry out, one after the other, from an empty log: appends where the log ends, syncs and snapshots
- * within it, promises and configurations that rise. A call needs a sync as often as not, whatever it writes. There are up to `maxCalls` (default 20), any number of them as likely as
- * any other.
+ * Sequences of persist calls that a storage can carry out, one after the other, from an empty log: appends
+ * where the log ends, syncs and snapshots within it, promises and configurations that rise. A call needs a
+ * sync as often as not, whatever it writes. There are up to `maxCalls` (default 20), any number of them as
+ * likely as any other.
  */
 export function stableHistoryArbitrary<E, S>(
   values: ValueArbitraries<E, S>,

@@ -12,11 +12,15 @@ export const ELECTION_TIMEOUT_MS = 100;
 /** How long it takes a node to say again what was lost, in election timeouts. */
 const RESEND_TIMEOUTS = 5;
 /**
- * Within how many election timeouts after the faults a leader must have been elected. Four are the aim, and most worlds need fewer; but what was lost just before has to be said
- * again first, and there may be up to three such messages in a row: that a configuration is over, the state of the next one, and a Prepare.
+ * Within how many election timeouts after the faults a leader must have been elected. Four are the aim, and
+ * most worlds need fewer; but what was lost just before has to be said again first, and there may be up to
+ * three such messages in a row: that a configuration is over, the state of the next one, and a Prepare.
  */
 export const ELECTED_WITHIN_TIMEOUTS = 3 * RESEND_TIMEOUTS;
-/** Within how many election timeouts after that, and after its wait for older leases, it must serve: it loads the high-water, and extends it, by one proposal each. */
+/**
+ * Within how many election timeouts after that, and after its wait for older leases, it must serve: it loads
+ * the high-water, and extends it, by one proposal each.
+ */
 export const SERVES_WITHIN_TIMEOUTS = 2 * RESEND_TIMEOUTS;
 /** How long a world may take, in virtual ms, from the end of its faults to rest. */
 export const REST_WITHIN_MS = 30_000;
@@ -39,8 +43,9 @@ export interface ComingToRestOptions {
 }
 
 /**
- * What is demanded of a world when its faults are over: soon a leader, then service, in the end agreement; every call that waited has ended, and a directory that was lost is refused for good.
- * Nobody has to do anything for it, but to replace the node of such a directory by another one. Invariant 22.
+ * What is demanded of a world when its faults are over: soon a leader, then service, in the end agreement;
+ * every call that waited has ended, and a directory that was lost is refused for good. Nobody has to do
+ * anything for it, but to replace the node of such a directory by another one. Invariant 22.
  */
 export class ComingToRest {
   readonly #options: ComingToRestOptions;

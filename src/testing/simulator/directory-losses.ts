@@ -13,8 +13,9 @@ export interface RememberingMachine {
 /**
  * Which machine of a world loses its directory: one at most, so that every quorum can do without it.
  *
- * Wiped, restored and cloned directories are found out by what peers remember. So a loss that no peer can see is kept out: what a directory is set back to must be
- * something that all others know to be over. (Documented limits of the design: a wipe while every node that knew the directory is away, and a copy that is set back
+ * Wiped, restored and cloned directories are found out by what peers remember. So a loss that no peer can see
+ * is kept out: what a directory is set back to must be something that all others know to be over. (Documented
+ * limits of the design: a wipe while every node that knew the directory is away, and a copy that is set back
  * within the very life in which it was made.)
  */
 export class DirectoryLosses {

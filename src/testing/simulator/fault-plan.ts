@@ -1,7 +1,10 @@
 import type { ClusterConfig } from '../../omnipaxos/index.js';
 import type { SeededRandom } from '../../runtime/index.js';
 
-/** How bad one world is: drawn from its seed, some worlds with everything off, some with everything on. Probabilities unless said otherwise. */
+/**
+ * How bad one world is: drawn from its seed, some worlds with everything off, some with everything on.
+ * Probabilities unless said otherwise.
+ */
 export interface FaultPlan {
   /** How many members the cluster begins with. */
   readonly nodes: number;
@@ -96,7 +99,10 @@ export function chaosWeights(weights: Partial<Record<ChaosKind, number>>): Recor
   return { ...none, ...weights };
 }
 
-/** The quorums of a configuration of so many nodes, of which no write quorum is above a read quorum; majorities if there is nothing to choose. */
+/**
+ * The quorums of a configuration of so many nodes, of which no write quorum is above a read quorum;
+ * majorities if there is nothing to choose.
+ */
 export function quorumsOf(
   nodes: number,
   writeQuorum: number | undefined,

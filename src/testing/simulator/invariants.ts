@@ -39,8 +39,9 @@ export class Invariants {
     for (; this.#lookedForIdx < this.reference.length; this.#lookedForIdx++)
       this.#lookFor(this.#lookedForIdx);
     this.advances.check();
-    // Without leases a deposed leader may take itself for one for a while. A lease becomes valid only by something that happens to its machine; so there can be
-    // two only if a machine that something has happened to has one.
+    // Without leases a deposed leader may take itself for one for a while. A lease becomes valid only by
+    // something that happens to its machine; so there can be two only if a machine that something has
+    // happened to has one.
     if (leaseIsValid && this.reference.config.leaseMs > 0) requireOneLease(this.#leases());
   }
 

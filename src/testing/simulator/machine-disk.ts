@@ -42,8 +42,9 @@ export function newDisk(disks: FaultPlan['disks'], options: SimulatedDiskOptions
 }
 
 /**
- * How a machine's disk treats its processes: how long calls take, which of them fail, and in which of them the power fails. Calls complete in the order in which they were
- * made only as far as storage waits for one before it makes the next: two that are under way at once may complete in either order.
+ * How a machine's disk treats its processes: how long calls take, which of them fail, and in which of them
+ * the power fails. Calls complete in the order in which they were made only as far as storage waits for one
+ * before it makes the next: two that are under way at once may complete in either order.
  */
 export class MachineDisk {
   readonly #options: MachineDiskOptions;

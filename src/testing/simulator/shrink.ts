@@ -72,8 +72,8 @@ export interface ShrunkWorld {
 type Fault = number | FaultRate;
 
 /**
- * Looks for few faults that still make a world break the invariant that it breaks with all of them: leaves out acts of chaos and rates, the way that
- * fast-check shrinks a subarray.
+ * Looks for few faults that still make a world break the invariant that it breaks with all of them: leaves
+ * out acts of chaos and rates, the way that fast-check shrinks a subarray.
  *
  * Resolves with undefined if the seed breaks nothing.
  */

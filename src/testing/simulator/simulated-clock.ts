@@ -8,13 +8,17 @@ export interface ClockFaults {
   /** What its wall clock shows when the world begins. */
   readonly wallMs: number;
   /**
-   * For how long after its wall clock went back or stood still its monotonic clock must not stand still, and the other way round, in ms of true time: longer than any lease. A lease counts by the
-   * one that has moved further, and is safe only as long as they do not both lose time within one lease.
+   * For how long after its wall clock went back or stood still its monotonic clock must not stand still, and
+   * the other way round, in ms of true time: longer than any lease. A lease counts by the one that has moved
+   * further, and is safe only as long as they do not both lose time within one lease.
    */
   readonly trustMs: number;
 }
 
-/** How long after the timers of a stalled process its sockets are read, and how long after these the callbacks of its next turn run, in ms. */
+/**
+ * How long after the timers of a stalled process its sockets are read, and how long after these the callbacks
+ * of its next turn run, in ms.
+ */
 const TURN_MS = 0.001;
 /** By how much less than its delay a timer may have waited, in ms: what adding times up loses. */
 const TIMER_SLACK_MS = 1e-6;
@@ -65,7 +69,10 @@ export class SimulatedClock {
     return this.stepWall(wallMs - this.#runningWallMs());
   }
 
-  /** For a while the wall clock shows what it shows now, and then what it would have shown. @returns false, and nothing happens, if it must not now. */
+  /**
+   * For a while the wall clock shows what it shows now, and then what it would have shown.
+   * @returns false, and nothing happens, if it must not now.
+   */
   stopWall(durationMs: number): boolean {
     if (!this.#mayDistrustWall()) return false;
     this.#stoppedWallMs = this.#wallMs();
@@ -74,7 +81,10 @@ export class SimulatedClock {
     return true;
   }
 
-  /** Stops the process for a while, as SIGSTOP does: its timers wait, its clocks go on. What has waited goes on in the order in which it came. */
+  /**
+   * Stops the process for a while, as SIGSTOP does: its timers wait, its clocks go on. What has waited goes
+   * on in the order in which it came.
+   */
   freeze(durationMs: number): void {
     this.#frozenUntilMs = Math.max(this.#frozenUntilMs, this.#scheduler.nowMs + durationMs);
   }
@@ -86,7 +96,10 @@ export class SimulatedClock {
     this.#nextTurnFromMs = this.#socketsFromMs + TURN_MS;
   }
 
-  /** Suspends the machine for a while: as {@link freeze}, and its monotonic clock stands still. @returns false, and nothing happens, if that must not be now. */
+  /**
+   * Suspends the machine for a while: as {@link freeze}, and its monotonic clock stands still.
+   * @returns false, and nothing happens, if that must not be now.
+   */
   suspend(durationMs: number): boolean {
     const { nowMs } = this.#scheduler;
     if (nowMs < this.#suspendedUntilMs || nowMs < this.#wallFaultMs + this.#trustMs) return false;

@@ -45,8 +45,9 @@ export interface SimulatedDisk {
   /** A disk of its own, with all that a power cut right now would surely leave. */
   copy(): SimulatedDisk;
   /**
-   * Changes bytes where a checksum covers them, and what stands behind them proves that they were durable. To be called after an orderly end: a damaged last record
-   * that nothing stands behind cannot be told from one that was never synced.
+   * Changes bytes where a checksum covers them, and what stands behind them proves that they were durable. To
+   * be called after an orderly end: a damaged last record that nothing stands behind cannot be told from one
+   * that was never synced.
    * @returns where it was; undefined if nothing has changed.
    */
   damage(kind: DiskDamage): string | undefined;

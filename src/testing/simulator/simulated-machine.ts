@@ -212,7 +212,10 @@ export class SimulatedMachine {
     if (torn + lost > 0) trace(this.nodeId, `loses ${lost} writes, and parts of ${torn}`);
   }
 
-  /** The process is asked to stop in order; `then` is called once it has, with whether its storage was closed without an error. Nothing happens unless it is up. */
+  /**
+   * The process is asked to stop in order; `then` is called once it has, with whether its storage was closed
+   * without an error. Nothing happens unless it is up.
+   */
   stop(then: (isClean: boolean) => void = () => {}): void {
     if (this.#state !== 'up' || this.#process === undefined || this.#storage === undefined) return;
     const life = this.#life;

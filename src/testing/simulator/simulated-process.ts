@@ -22,7 +22,10 @@ import type { WatchedStorage } from './watched-storage.js';
 const PENDING_CALLS_MAX = 64;
 /** How many proposals a core buffers while it becomes leader. */
 const BUFFERED_PROPOSALS_MAX = 16;
-/** How many messages wait for a sync, how many records do before no more are taken, and how many messages that have arrived wait: few, so that some worlds come to the end of each. */
+/**
+ * How many messages wait for a sync, how many records do before no more are taken, and how many messages that
+ * have arrived wait: few, so that some worlds come to the end of each.
+ */
 const HELD_MESSAGES_MAX = 64;
 const UNSYNCED_RECORDS_MAX = 64;
 const INBOUND_MAX = 128;

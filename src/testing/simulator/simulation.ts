@@ -159,8 +159,8 @@ class World {
       codecs: { entry: highWaterCommandCodec, snapshot: highWaterSnapshotCodec },
       route: (message, bytes) => this.#routes.delaysOf(message, bytes),
       onSend: (message) => this.#onSend(message),
-      // What was sent to a directory that is gone must not reach the one in its place, which has no memory of that life: its ballots would be led again. Connections see to
-      // that, which end with the process.
+      // What was sent to a directory that is gone must not reach the one in its place, which has no memory of
+      // that life: its ballots would be led again. Connections see to that, which end with the process.
       deliversLate: (to) => this.#machines.get(to)?.hasLostDirectory !== true,
     });
     this.#makeMachines();

@@ -2,9 +2,11 @@
 const TURNS_AHEAD = 64;
 
 /**
- * Calls `turn` in turns of the event loop of its own, as long as it returns true: between two calls every promise reaction that is due has run.
+ * Calls `turn` in turns of the event loop of its own, as long as it returns true: between two calls every
+ * promise reaction that is due has run.
  *
- * Immediates that were asked for together run in one round of the event loop, promise reactions between them. So a turn costs a fraction of what it would if each one asked for the next.
+ * Immediates that were asked for together run in one round of the event loop, promise reactions between them.
+ * So a turn costs a fraction of what it would if each one asked for the next.
  *
  * Rejects with what `turn` throws.
  */

@@ -17,8 +17,8 @@ export interface StorageHarness {
   /** Opens the storage, or opens it again. Rejects (or throws) as its own opening does. */
   open(): ConformanceStorage | Promise<ConformanceStorage>;
   /**
-   * The machine loses power: storages that are open are dead, and everything is lost that need not survive, or all of it up to some point in the order
-   * of the calls.
+   * The machine loses power: storages that are open are dead, and everything is lost that need not survive,
+   * or all of it up to some point in the order of the calls.
    */
   readonly crash?: () => void | Promise<void>;
   /** Makes the next write, or its sync, fail once; everything after it would succeed. */

@@ -156,8 +156,9 @@ function receiver(world: World, { message }: Letter): History {
 }
 
 /**
- * Whether a delivery leaves its node as it is, so that the state is that of never delivering it. A status does not tell all: a Decide can move a session on, a
- * PrepareReq can raise what the election has seen, and a Promise of the ballot that is led can replace an older one, all without output. These always count.
+ * Whether a delivery leaves its node as it is, so that the state is that of never delivering it. A status
+ * does not tell all: a Decide can move a session on, a PrepareReq can raise what the election has seen, and a
+ * Promise of the ballot that is led can replace an older one, all without output. These always count.
  */
 function changesNothing(node: History, letter: Letter, maker: WorldMaker): boolean {
   const { body } = letter.message;

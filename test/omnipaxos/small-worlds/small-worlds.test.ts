@@ -29,8 +29,9 @@ interface LeftOutDelivery {
 }
 
 /**
- * Nodes share a key only if they have had the same inputs, but for deliveries that are left out since they change nothing. That this is so is judged by what is seen; here by what a node
- * does afterwards, whatever comes next.
+ * Nodes share a key only if they have had the same inputs, but for deliveries that are left out since they
+ * change nothing. That this is so is judged by what is seen; here by what a node does afterwards, whatever
+ * comes next.
  */
 describe('a delivery that is left out', () => {
   const PAIRS_OF_A_KIND = 3;

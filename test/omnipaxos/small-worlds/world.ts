@@ -71,8 +71,9 @@ export interface Conditions {
 type Change = Partial<Pick<World, 'links' | 'stray' | 'left'>>;
 
 /**
- * Carries inputs out on worlds. A core is a deterministic function of its own inputs; so worlds in which each node has had the same inputs, and the same
- * messages are under way, have the same future and share one key, whatever the order among nodes was.
+ * Carries inputs out on worlds. A core is a deterministic function of its own inputs; so worlds in which each
+ * node has had the same inputs, and the same messages are under way, have the same future and share one key,
+ * whatever the order among nodes was.
  */
 export class WorldMaker {
   readonly #conditions: Conditions;

@@ -59,7 +59,11 @@ export class BugSandbox implements AsyncDisposable {
     );
   }
 
-  /** Puts the bug in, runs the simulator as `npm run sim -- ...args` does, on this process's output, and takes the bug out again. @returns the exit code. */
+  /**
+   * Puts the bug in, runs the simulator as `npm run sim -- ...args` does, on this process's output, and takes
+   * the bug out again.
+   * @returns the exit code.
+   */
   simulate(bug: SeededBug, args: readonly string[]): Promise<number> {
     return this.#withBug(bug, async () => (await this.#run([...SIMULATOR, ...args], 'inherit')).code);
   }

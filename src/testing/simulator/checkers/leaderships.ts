@@ -10,7 +10,10 @@ interface Leadership {
   readonly life: number;
 }
 
-/** One leader per ballot, no ballot led in two lives, and each epoch the exact, order-preserving image of one ballot. Invariants 6 and 16. */
+/**
+ * One leader per ballot, no ballot led in two lives, and each epoch the exact, order-preserving image of one
+ * ballot. Invariants 6 and 16.
+ */
 export class Leaderships {
   readonly #leaders = new Map<Epoch, Leadership>();
 
