@@ -50,7 +50,10 @@ export class SequencePaxos<E, S> {
     this.#follower = new Follower(state);
   }
 
-  /** Begins to take part in the configuration in force: a promise that was not made in this life, or was told with decided state, asks its leader for a Prepare. */
+  /**
+   * Begins to take part in the configuration in force: a promise that was not made in this life, or was told with
+   * decided state, asks its leader for a Prepare.
+   */
   begin(): void {
     if (this.#state.hasPromised) this.#follower.recover();
   }
