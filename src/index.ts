@@ -2,7 +2,14 @@
 
 // Primitives for hosts that carry the high-water in a log of their own.
 export * from './apply/index.js';
-export { ByteReader, ByteWriter, type Codecs, MalformedError, type ValueCodec } from './codec/index.js';
+export {
+  ByteReader,
+  ByteWriter,
+  type Codecs,
+  encodedBytes,
+  MalformedError,
+  type ValueCodec,
+} from './codec/index.js';
 export * from './consensus/index.js';
 
 // Drivers, and the port that a host of the Paxos driver implements.

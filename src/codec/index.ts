@@ -24,4 +24,11 @@ export {
   writeAppendWithin,
   writeStableWrite,
 } from './stable-write-codec.js';
-export { bytesCodec, type Codecs, readValue, type ValueCodec, writeValue } from './value-codec.js';
+export {
+  bytesCodec,
+  type Codecs,
+  encodedBytes,
+  readValue,
+  type ValueCodec,
+  writeValue,
+} from './value-codec.js';

@@ -1,6 +1,6 @@
 import { InvalidInputError, TsoracleError } from '../errors/index.js';
 import type { ByteReader } from './byte-reader.js';
-import type { ByteWriter } from './byte-writer.js';
+import { ByteWriter } from './byte-writer.js';
 import { MalformedError } from './malformed-error.js';
 
 /**
@@ -34,6 +34,16 @@ export const bytesCodec: ValueCodec<Uint8Array> = {
   encode: (value, writer) => writer.raw(value),
   decode: (reader) => reader.raw(reader.remaining).slice(),
 };
+
+/**
+ * How many bytes a value takes, without what stands around it on a disk or a wire: for `entryBytes` of a node.
+ * @throws whatever the codec throws for a value that it refuses.
+ */
+export function encodedBytes<T>(codec: ValueCodec<T>, value: T): number {
+  const writer = new ByteWriter();
+  codec.encode(value, writer);
+  return writer.length;
+}
 
 /**
  * A value of a host, behind its length.

@@ -127,6 +127,8 @@ export class NodeHighWaterHost implements PaxosHighWaterHost {
         return { ok: false, reason: 'not_leader' };
       case 'bufferFull':
         return transient(`${result.limit} proposals wait already`);
+      case 'entryTooLarge':
+        return permanent(`it takes ${result.bytes} bytes, an entry may take ${result.limit}`);
       case 'pendingReconfiguration':
         return this.#isRemoved()
           ? permanent('this node is no member of the next configuration')

@@ -9,8 +9,8 @@ import type { Clock, Logger, NextTurn } from '../runtime/index.js';
 /** After how many folded records the standalone host compacts its log, unless its options say otherwise. */
 export const DEFAULT_SNAPSHOT_EVERY = 1024;
 
-/** Guards the tuning of a standalone host: the node's, the driver's, and its own. */
-const tuningSchema = nodeTuningSchema.extend({
+/** Guards the tuning of a standalone host: the node's, the driver's, and its own. Its entries are all small. */
+const tuningSchema = nodeTuningSchema.omit({ maxEntryBytes: true }).extend({
   ...paxosDriverLimitsSchema.shape,
   snapshotPolicy: z
     .custom<SnapshotPolicy>((value) => value instanceof SnapshotPolicy, 'must be a SnapshotPolicy')
@@ -27,7 +27,7 @@ type NodeOptions = PaxosNodeOptions<HighWaterCommand, HighWaterSnapshot>;
 
 /** How a standalone host works; all of it has defaults. */
 export interface StandaloneHostTuning
-  extends NodeTuning,
+  extends Omit<NodeTuning, 'maxEntryBytes'>,
     Pick<PaxosDriverOptions, 'callTimeoutMs' | 'maxPendingCalls'> {
   /**
    * When the log is compacted. A policy has memory: each host needs one of its own. Default: every 1,024

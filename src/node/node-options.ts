@@ -24,6 +24,17 @@ export const nodeTuningSchema = z.strictObject({
   /** How many entries may wait for a leader; one beyond is refused: within [0, 1,000,000]. Default 4,096. */
   proposalBufferLimit,
   /**
+   * How many bytes one entry may take, as `entryBytes` measures it: within [1,024, 2^28]. A larger one is refused
+   * (`entryTooLarge`) before anything is proposed: what no frame and no record can carry would hold up the log for
+   * ever. Default 1,048,576 (1 MiB).
+   */
+  maxEntryBytes: z
+    .number()
+    .int('must be a whole number')
+    .min(1_024, 'must be at least 1024')
+    .max(268_435_456, 'must be at most 268435456')
+    .default(1_048_576),
+  /**
    * How many log records may wait for the next fsync, within [1, 2^24]. As long as so many do, proposals are
    * refused (`bufferFull`) and messages that bring records are dropped. Default 65,536.
    */
@@ -50,6 +61,8 @@ export interface PaxosNodeOptions<E, S> extends NodeTuning {
   readonly storage: Storage<E, S>;
   /** Not started yet. From {@link PaxosNode.start} or {@link PaxosNode.stop} on the node owns it, and closes it. */
   readonly transport: PeerTransport<E, S>;
+  /** How many bytes an entry takes, for `maxEntryBytes`; `encodedBytes` of its codec, say. Default: entries are not measured. */
+  readonly entryBytes?: (entry: E) => number;
   /** Default: the machine's clocks. */
   readonly clock?: Clock;
   /** Default: silent. */

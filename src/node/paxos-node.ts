@@ -69,6 +69,7 @@ export class PaxosNode<E, S> implements AsyncDisposable {
   readonly #eventQueue: EventQueue;
   readonly #logger: Logger;
   readonly #tuning: CheckedTuning;
+  readonly #entryBytes: ((entry: E) => number) | undefined;
   readonly #resolveStopped: (reason: StopReason) => void;
   #lateTicks = 0;
   #listenerErrors = 0;
@@ -83,12 +84,21 @@ export class PaxosNode<E, S> implements AsyncDisposable {
    * @throws {InvalidInputError} for tuning out of range, or a lease too short for the timeouts.
    */
   constructor(options: PaxosNodeOptions<E, S>) {
-    const { storage, transport, clock = systemClock, logger = silentLogger, nextTurn, ...tuning } = options;
+    const {
+      storage,
+      transport,
+      entryBytes,
+      clock = systemClock,
+      logger = silentLogger,
+      nextTurn,
+      ...tuning
+    } = options;
     const parsed = parseNodeTuning(tuning);
     const { identity } = storage;
     const recovered = storage.load();
     checkLease(recovered.config, parsed);
     this.#tuning = parsed;
+    this.#entryBytes = entryBytes;
     this.#storage = storage;
     this.#transport = transport;
     this.#logger = logger.child({ nodeId: identity.nodeId });
@@ -211,10 +221,14 @@ export class PaxosNode<E, S> implements AsyncDisposable {
 
   /**
    * Proposes an entry, in this turn; see {@link AppendResult} for what may become of it. Before {@link start}
-   * it can only be buffered. The entry must not be changed afterwards. Never throws.
+   * it can only be buffered. The entry must not be changed afterwards. Throws only what `entryBytes` throws; nothing
+   * is proposed then.
    */
   append(entry: E, options: AppendOptions): AppendResult {
     if (this.#isStopped()) return { ok: false, reason: 'stopped' };
+    const bytes = this.#entryBytes?.(entry) ?? 0;
+    const limit = this.#tuning.maxEntryBytes;
+    if (bytes > limit) return { ok: false, reason: 'entryTooLarge', bytes, limit };
     if (this.#isOverloaded()) {
       this.#overloadRefusals += 1;
       return { ok: false, reason: 'bufferFull', limit: this.#tuning.unsyncedRecordLimit };

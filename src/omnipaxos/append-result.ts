@@ -20,6 +20,8 @@ export type AppendResult =
   | { readonly ok: false; readonly reason: 'notLeader' }
   /** The buffer for proposals holds `limit` entries already. */
   | { readonly ok: false; readonly reason: 'bufferFull'; readonly limit: number }
+  /** It takes more bytes than an entry may. Told by a node that measures its entries, never by the core. */
+  | { readonly ok: false; readonly reason: 'entryTooLarge'; readonly bytes: number; readonly limit: number }
   /** A stop sign has been accepted: this configuration takes no more entries. */
   | { readonly ok: false; readonly reason: 'pendingReconfiguration' }
   /** The node has stopped, or the configuration is over and this node is not a member of the next one. */

@@ -98,6 +98,15 @@ describe('piggyback store: one log for both halves', () => {
     expect(node.snapshot()).toEqual(leader.snapshot());
   });
 
+  test('a write that is too large for one entry: refused at once, and the store goes on', async () => {
+    await using world = new KvWorld([1]);
+    await world.start();
+    const [, node] = await world.leader();
+    await expect(node.put('a', 'x'.repeat(1_048_576))).rejects.toThrow('entryTooLarge');
+    await write(world, node, 'a', 1);
+    expect(node.get('a-0')).toBe('0');
+  });
+
   test('a decided entry cannot be folded, waits end, the node neither serves nor leads any more', async () => {
     await using world = new KvWorld([1]);
     await world.start();

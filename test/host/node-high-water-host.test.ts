@@ -59,6 +59,7 @@ describe('node port: proposing', () => {
   // D09
   test.each<[string, AppendResult, string]>([
     ['does not lead in that ballot', { ok: false, reason: 'notLeader' }, 'not_leader'],
+    ['takes no entry of that size', { ok: false, reason: 'entryTooLarge', bytes: 9, limit: 8 }, 'permanent'],
     ['has too many proposals', { ok: false, reason: 'bufferFull', limit: 8 }, 'transient'],
     ['has a stop sign accepted', { ok: false, reason: 'pendingReconfiguration' }, 'transient'],
     ['has stopped', { ok: false, reason: 'stopped' }, 'permanent'],

@@ -77,6 +77,37 @@ describe('bounds', () => {
     expect(scripted.node.status().counters.overloadRefusals).toBe(1);
   });
 
+  test('an entry that takes more bytes than one may: refused with both numbers, and nothing is proposed', async () => {
+    const scripted = await ScriptedNode.running(
+      {},
+      { maxEntryBytes: 1_024, entryBytes: (entry) => entry.length },
+    );
+    await scripted.lead();
+    const { acceptedIdx } = scripted.node.status().core;
+    for (const forward of [false, true]) {
+      expect(scripted.node.append('x'.repeat(1_025), { forward })).toEqual({
+        ok: false,
+        reason: 'entryTooLarge',
+        bytes: 1_025,
+        limit: 1_024,
+      });
+    }
+    expect(scripted.node.status().core).toMatchObject({ acceptedIdx, bufferedProposals: 0 });
+    expect(scripted.node.append('x'.repeat(1_024), { forward: false })).toMatchObject({ ok: true });
+  });
+
+  test('an entry that cannot be measured: its caller is told, and the node goes on', async () => {
+    const refuse = (): number => {
+      throw new TypeError('no such entry');
+    };
+    const scripted = await ScriptedNode.running({}, { entryBytes: refuse });
+    await scripted.lead();
+    const { acceptedIdx } = scripted.node.status().core;
+    expect(() => scripted.node.append('a', { forward: false })).toThrow('no such entry');
+    expect(scripted.node.status().core.acceptedIdx).toBe(acceptedIdx);
+    expect(scripted.node.leadership()).toMatchObject({ role: 'leader' });
+  });
+
   test('a follower whose disk does not keep up: messages with records are dropped at the limit, heartbeats are answered, and it catches up', async () => {
     const scripted = await ScriptedNode.running({}, { unsyncedRecordLimit: 2 });
     await scripted.follow();

@@ -1,5 +1,6 @@
 import {
   type Clock,
+  encodedBytes,
   type Logger,
   PaxosDriver,
   PaxosNode,
@@ -11,7 +12,7 @@ import {
 import type { DecidedItem } from '../../../src/omnipaxos/index.js';
 import { ApplyLoop } from './apply-loop.js';
 import { HighWaterHalf } from './high-water-half.js';
-import type { KvEntry, KvSnapshot } from './kv-log.js';
+import { type KvEntry, type KvSnapshot, kvCodecs } from './kv-log.js';
 import { KvStore } from './kv-store.js';
 import { PendingWrites } from './pending-writes.js';
 
@@ -57,7 +58,7 @@ export class KvNode implements AsyncDisposable {
   private constructor({ snapshotEvery, ...options }: KvNodeOptions) {
     const clock: Clock = options.clock ?? systemClock;
     const logger: Logger = options.logger ?? silentLogger;
-    this.#node = new PaxosNode(options);
+    this.#node = new PaxosNode({ entryBytes: (entry) => encodedBytes(kvCodecs.entry, entry), ...options });
     this.highWater = new HighWaterHalf(this.#node);
     this.driver = new PaxosDriver({ host: this.highWater, clock, logger });
     this.#writes = new PendingWrites(clock);

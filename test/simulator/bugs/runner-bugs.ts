@@ -74,4 +74,13 @@ export const runnerBugs: readonly SeededBug[] = [
     replace: 'this.#dueMs + tickMs;',
     foundBy: { test: 'node/ticker.test.ts' },
   },
+  {
+    name: 'entry-of-any-size-taken',
+    hazards: [],
+    effect: 'an entry that no message can carry is proposed, and holds up the log for ever',
+    file: 'node/paxos-node.ts',
+    find: "    if (bytes > limit) return { ok: false, reason: 'entryTooLarge', bytes, limit };\n",
+    replace: '',
+    foundBy: { test: 'node/bounds.test.ts' },
+  },
 ];
