@@ -62,10 +62,10 @@ describe('progress', () => {
       "
       1 node on this machine, data in /tmp/c (removed at the end)
         node 1: clients at 127.0.0.1:50551, peers at 127.0.0.1:20001
-         0.7 s  clients are served; times count from here
-         1.0 s  leader 2     epoch 1.7.0.2    high-water 1700000004000  decided 12        3,912 timestamps/s  failovers 0
-         1.0 s  node 2, the leader, was killed with SIGKILL
-         2.0 s  leader none  epoch -          high-water 1700000004000  decided 12            0 timestamps/s  failovers 0
+         0.7 s  clients are served: the run begins
+         1.7 s  leader 2     epoch 1.7.0.2    high-water 1700000004000  decided 12        3,912 timestamps/s  failovers 0
+         1.7 s  node 2, the leader, was killed with SIGKILL
+         2.7 s  leader none  epoch -          high-water 1700000004000  decided 12            0 timestamps/s  failovers 0
       ok, 2,468 timestamps (1,234/s), 0 violations, 1 failover (p50 312 ms, max 312 ms), errors: 3 UNAVAILABLE
       NOT OK, 2,468 timestamps (1,234/s), 2 violations, 1 failover (p50 312 ms, max 312 ms), errors: 3 UNAVAILABLE
         grants out of order or granted twice: 2"

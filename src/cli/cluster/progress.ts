@@ -35,7 +35,7 @@ export class Progress {
   readonly #write: (line: string) => void;
   readonly #colours: boolean;
   readonly #clock: Clock;
-  #beganMs: number;
+  readonly #beganMs: number;
 
   constructor({ write, colours, clock }: ProgressOptions) {
     this.#write = write;
@@ -44,10 +44,9 @@ export class Progress {
     this.#beganMs = clock.monotonicMs();
   }
 
-  /** The clients have their first grant: times count from now on. Says so, since the lines that follow begin anew at 0. */
+  /** The clients have their first grant: what is measured, and the duration asked for, count from now on. */
   loadBegins(): void {
-    this.event('clients are served; times count from here');
-    this.#beganMs = this.#clock.monotonicMs();
+    this.event('clients are served: the run begins');
   }
 
   layout({ dataDir, temporary, nodes }: ClusterLayout): void {
