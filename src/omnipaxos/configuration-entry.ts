@@ -6,12 +6,13 @@ import { ballotFloor, type PaxosState } from './paxos-state.js';
 
 /**
  * How a node comes from one configuration into the next: by deciding the stop sign itself, or by state that it fetches
- * from a node that has. It takes part in the new one only
- * once its entry is durable: the decided log through the stop sign and nothing above it, under no promise.
+ * from a node that has. It takes part in the new one only once its entry is durable: the decided log through the stop
+ * sign and nothing above it, under no promise; fetched state may reach beyond the stop sign, as a snapshot, and is
+ * entered under the promise of who gave it.
  *
  * A node that is not a member of the configuration in force takes no part either. It asks the members, so that a new
- * one learns when it becomes a member, and a
- * removed one when it is not needed any more; and it answers whoever is behind, for as long as it runs.
+ * one learns when it becomes a member, and a removed one when it is not needed any more; and it answers whoever is
+ * behind, for as long as it runs.
  */
 export class ConfigurationEntry<E, S> {
   readonly #state: PaxosState<E, S>;

@@ -95,11 +95,11 @@ export class PaxosState<E, S> {
 
   /**
    * Enters `config`, in one durable step: the log becomes what `logSync` says and ends with it, all of it decided;
-   * nothing is accepted in the new
-   * configuration yet (protocol, reconfiguration: an older promise or an undecided tail must not count in it).
+   * nothing is accepted in the new configuration yet (protocol, reconfiguration: an older promise or an undecided tail
+   * must not count in it).
    * @param promise what is promised in it from the beginning: no lower ballot than any under which a record that
-   * `logSync` covers was decided. A leader that was deposed before would
-   * else take this node for one that knows of nobody else, and its records for ones that lie on the same log.
+   * `logSync` covers was decided. A leader that was deposed before would else take this node for one that knows of
+   * nobody else, and its records for ones that lie on the same log.
    */
   enterConfig(config: ClusterConfig, logSync: LogSync<E, S>, promise: Ballot): void {
     const decidedBefore = this.log.decidedIdx;

@@ -5,9 +5,9 @@ import { decidedEntries } from './stored-logs.js';
 
 /**
  * Two leaders of the newest configuration are deposed without knowing it: the first has accepted entries alone, the
- * second still collects promises. A new member enters by a snapshot of what was
- * decided in their place. If it took part in what they do, it would accept the first one's later entries on top of that
- * snapshot, and bring that log to the second.
+ * second still collects promises. A new member enters by a snapshot of what was decided in their place. If it took part
+ * in what they do, it would accept the first one's later entries on top of that snapshot, and bring that log to the
+ * second.
  */
 describe('a snapshot of a higher ballot than those of deposed leaders', () => {
   const decided = ['stop sign', 'y'];

@@ -5,8 +5,7 @@ import { decidedEntries, type LogShape, round, stateOf } from './stored-logs.js'
 
 /**
  * A node that learns of a configuration by a snapshot from beyond its beginning knows more decided than anybody has
- * accepted in its round, which is the one
- * that each configuration begins with.
+ * accepted in its round, which is the one that each configuration begins with.
  */
 describe('who has entered a configuration by a snapshot', () => {
   // R07, P16
