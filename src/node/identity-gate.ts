@@ -32,7 +32,7 @@ export function judgeHello(hello: Hello, facts: GateFacts): GateVerdict {
   if (foreign !== undefined) return { kind: 'refuse', reason: foreign };
   const ownLife = refuseSelf(hello, facts.identity);
   if (ownLife !== undefined) return { kind: 'refuseSelf', reason: ownLife };
-  const reason = contradiction(facts.memory, hello);
+  const reason = contradiction(facts.memory, hello) ?? refuseHistory(hello, facts.memory);
   if (reason !== undefined) return { kind: 'refuse', reason };
   return { kind: 'admit', memory: learn(hello, facts) };
 }
@@ -71,6 +71,21 @@ function refuseSelf(hello: Hello, identity: StorageIdentity): string | undefined
     }
     if (identity.bootIds[seen.incarnation - 1] !== seen.bootId) {
       return `node ${hello.nodeId} remembers a life of this node (incarnation ${seen.incarnation}) that is not in the history of its data directory`;
+    }
+  }
+  return undefined;
+}
+
+/**
+ * A peer in a later life than it is remembered in must state that one among its earlier lives. It refuses itself if it
+ * cannot; but it may not live to make that durable, and would come back in a life that is remembered by then.
+ */
+function refuseHistory(hello: Hello, memory: PeerMemory): string | undefined {
+  for (const life of hello.members) {
+    if (life.nodeId !== hello.nodeId || life.incarnation > hello.incarnation) continue;
+    const known = memory.get(life.nodeId)?.find(({ incarnation }) => incarnation === life.incarnation);
+    if (known !== undefined && known.bootId !== life.bootId) {
+      return `node ${life.nodeId} was seen in incarnation ${life.incarnation} with another bootId than its data directory tells now: that was cloned or rolled back`;
     }
   }
   return undefined;

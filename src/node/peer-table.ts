@@ -1,9 +1,12 @@
 import type { NodeId, OmniPaxos } from '../omnipaxos/index.js';
 import type { Storage } from '../storage/index.js';
-import type { Hello } from '../transport/index.js';
+import type { Hello, HelloMember } from '../transport/index.js';
 import { type GateVerdict, judgeHello } from './identity-gate.js';
 import { isEndpoint } from './node-options.js';
 import { identitiesOf, isDisputed, memoryOf, type PeerMemory } from './peer-memory.js';
+
+/** How many of its latest lives a node states, for its peers to compare with what they remember. */
+const STATED_LIVES = 64;
 
 /** Who the peers are, as remembered durably, which of them are connected, and where they serve clients. */
 export class PeerTable<E, S> {
@@ -52,8 +55,17 @@ export class PeerTable<E, S> {
       incarnation,
       bootId,
       ...(this.#ownClientEndpoint === undefined ? {} : { clientEndpoint: this.#ownClientEndpoint }),
-      members: [{ nodeId, directoryId, incarnation, bootId }, ...identitiesOf(this.#memory)],
+      members: [...this.#ownLives(), ...identitiesOf(this.#memory)],
     };
+  }
+
+  /** This life, and those before it, the latest first. */
+  #ownLives(): HelloMember[] {
+    const { nodeId, directoryId, incarnation, bootIds } = this.#storage.identity;
+    const lives = bootIds
+      .slice(0, incarnation)
+      .map((bootId, i) => ({ nodeId, directoryId, incarnation: i + 1, bootId }));
+    return lives.slice(-STATED_LIVES).reverse();
   }
 
   /**

@@ -14,7 +14,7 @@ export interface Hello {
   readonly bootId: string;
   /** The node's advertised client endpoint, `host:port` without a scheme, if it serves clients. */
   readonly clientEndpoint?: string;
-  /** What the node remembers of every member, itself included. */
+  /** The node itself, in this life and those before it; then what it remembers of every member. */
   readonly members: readonly HelloMember[];
 }
 

@@ -55,6 +55,15 @@ describe('admission of peers', () => {
     ]);
   });
 
+  test('the own Hello states the lives before this one too, the latest first, 64 in all', async () => {
+    const bootIds = Array.from({ length: 70 }, (_, i) => `b${String(i + 1).padStart(15, '0')}`);
+    const scripted = await ScriptedNode.running({ identity: { incarnation: 70, bootIds } });
+    const own = scripted.transport.handlers.hello().members.filter(({ nodeId }) => nodeId === 1);
+    expect(own).toHaveLength(64);
+    expect(own.map(({ incarnation }) => incarnation)).toEqual(Array.from({ length: 64 }, (_, i) => 70 - i));
+    for (const { bootId, incarnation } of own) expect(bootId).toBe(bootIds[incarnation - 1]);
+  });
+
   // S10
   test('a peer remembers this node with another directory: silence at once, refused durably, and the reason is told after that', async () => {
     const scripted = await ScriptedNode.running();

@@ -279,6 +279,40 @@ describe('identity of directories', () => {
     await node.stop();
   });
 
+  // S10, R15
+  test('an older copy of a directory whose refusal did not get to its disk: refused at the next start too', async () => {
+    const cluster = await NodeCluster.started();
+    const leader = await cluster.electLeader();
+    const victim = [1, 2, 3].find((nodeId) => nodeId !== leader.nodeId) ?? 0;
+    const backup = cluster.disk(victim).clone();
+    await cluster.stop(victim);
+    await cluster.start(victim);
+    await cluster.pass(100);
+    await cluster.crash(victim);
+    for (const nodeId of [1, 2, 3]) cluster.network.isolate(nodeId, true);
+    for (let i = 0; i < 3; i++) {
+      await cluster.start(victim, { disk: backup });
+      await cluster.stop(victim);
+    }
+    // One peer only is there: the memory of another one would tell of it as well.
+    const third = [1, 2, 3].find((nodeId) => nodeId !== leader.nodeId && nodeId !== victim) ?? 0;
+    await cluster.crash(third);
+    cluster.network.heal();
+    const node = await cluster.start(victim, { disk: backup });
+    const unmarked = backup.clone();
+    await cluster.pass(100);
+    expect(await node.stopped).toMatchObject({ kind: 'refused' });
+    await node.stop();
+    const again = await cluster.start(victim, { disk: unmarked });
+    let reason: unknown;
+    void again.stopped.then((told) => {
+      reason = told;
+    });
+    await cluster.pass(300);
+    expect(reason).toMatchObject({ kind: 'refused' });
+    await again.stop();
+  });
+
   // R15
   test('a directory and its clone meet different peers: as soon as those two talk, neither takes part', async () => {
     const cluster = await NodeCluster.started({ size: 4 });

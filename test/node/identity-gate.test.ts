@@ -94,6 +94,18 @@ describe('identity gate: who may take part', () => {
       facts([identity(2, 4)]),
       /^refuse: .*cloned or rolled back/,
     ],
+    [
+      'a later life that tells the remembered one as it was',
+      hello(identity(2, 6), [identity(2, 5), identity(2, 4)]),
+      facts([identity(2, 4)]),
+      'admitted',
+    ],
+    [
+      'a later life that tells another one in the place of the remembered one',
+      hello(identity(2, 6), [identity(2, 5), identity(2, 4, { bootId: 'b0000000000000ff' })]),
+      facts([identity(2, 4)]),
+      /^refuse: .*incarnation 4 .*cloned or rolled back/,
+    ],
     ['one that remembers a life of ours', hello(identity(2), [identity(1, 2)]), facts(), 'admitted'],
     [
       'one that remembers us with another directory',

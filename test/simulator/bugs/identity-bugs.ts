@@ -47,4 +47,14 @@ export const identityBugs: readonly SeededBug[] = [
     replace: '',
     foundBy: { test: 'node/admission.test.ts' },
   },
+  {
+    name: 'history-of-a-peer-not-judged',
+    hazards: ['S10', 'R15'],
+    effect:
+      'a directory that was rolled back, and could not note that it was refused, passes at its next start',
+    file: 'node/identity-gate.ts',
+    find: ' ?? refuseHistory(hello, facts.memory);',
+    replace: ';',
+    foundBy: { test: 'node/cluster.test.ts' },
+  },
 ];
