@@ -147,7 +147,8 @@ export class BallotLeaderElection {
     this.#happy = this.#isHappy(replies, paxos.leadsInAccept);
     const isReady = !this.#happy && !this.#isForestalledBy(paxos.promise);
     if (isReady && replies.length + 1 >= this.#quorum.read && replies.every((reply) => !reply.happy)) {
-      this.takeOver(this.#leader);
+      // Above every promise that was seen, not step by step: nobody else takes over while this node climbs.
+      this.takeOver(this.highestSeen);
     }
     this.#adoptPromise(paxos.promise);
     this.#outbid(replies, paxos.leadsInAccept);

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import {
   BALLOT_NUMBER_MAX,
+  BALLOT_ZERO,
   BallotExhaustedError,
   type NodeId,
   OmniPaxos,
@@ -298,6 +299,21 @@ describe('election', () => {
     for (const message of ofFirstLife) cluster.deliver(message);
     cluster.ticks(2 * ROUND_TICKS);
     expect([1, 2].map((pid) => cluster.core(pid).status().election.lastHeard)).toEqual([[2], [1]]);
+  });
+
+  // P22
+  test('a node without a promise beside two that have recovered one far above its ballot: somebody leads within four rounds', () => {
+    const cluster = new CoreCluster(3);
+    const { config } = cluster;
+    const promise = { configId: 1, n: 50, priority: 0, pid: 2 };
+    for (const pid of [2, 3]) {
+      cluster.crash(pid);
+      const state = { config, promise, acceptedRound: BALLOT_ZERO, decidedIdx: 0, records: [] };
+      cluster.node(pid).disk.replace(state);
+      cluster.restart(pid);
+    }
+    cluster.ticks(4 * ROUND_TICKS);
+    expect(cluster.leaders()).toHaveLength(1);
   });
 
   // P24

@@ -24,7 +24,9 @@ describe('log sync', () => {
     });
     cluster.restart(1);
     cluster.restart(2);
-    expect(cluster.electLeader()).toBe(leader);
+    cluster.core(leader).tryBecomeLeader();
+    cluster.settle();
+    expect(cluster.leaders()).toEqual([leader]);
     allDecide(cluster, ['x'], [1, 2]);
   });
 

@@ -205,4 +205,14 @@ export const electionBugs: readonly SeededBug[] = [
     replace: 'const isReady = !this.#happy;',
     foundBy: { test: 'omnipaxos/failover-rounds.test.ts' },
   },
+  {
+    name: 'takeover-step-by-step',
+    hazards: ['P22'],
+    effect:
+      'a node climbs to a promise that it has seen by one number a round, and nobody else takes over meanwhile',
+    file: 'omnipaxos/ballot-leader-election.ts',
+    find: 'this.takeOver(this.highestSeen);',
+    replace: 'this.takeOver(this.#leader);',
+    foundBy: { test: 'omnipaxos/election.test.ts' },
+  },
 ];
