@@ -256,8 +256,8 @@ describe('identity of directories', () => {
     await expect(cluster.start(victim, { disk: wiped })).rejects.toMatchObject({ code: 'storage_refused' });
   });
 
-  // S10, R15
-  test('an older copy of a directory, restarted again and again: refused each time by what its peers remember', async () => {
+  /** All links are cut, and an older copy of one node's directory, which its peers know to be over, was started so often. */
+  async function rolledBack(starts: number) {
     const cluster = await NodeCluster.started();
     const leader = await cluster.electLeader();
     const victim = [1, 2, 3].find((nodeId) => nodeId !== leader.nodeId) ?? 0;
@@ -268,10 +268,16 @@ describe('identity of directories', () => {
     await cluster.crash(victim);
     // Alone, where nobody contradicts, it raises its incarnation past everything that is remembered of it.
     for (const nodeId of [1, 2, 3]) cluster.network.isolate(nodeId, true);
-    for (let i = 0; i < 5; i++) {
+    for (let i = 0; i < starts; i++) {
       await cluster.start(victim, { disk: backup });
       await cluster.stop(victim);
     }
+    return { backup, cluster, leader, victim };
+  }
+
+  // S10, R15
+  test('an older copy of a directory, restarted again and again: refused each time by what its peers remember', async () => {
+    const { backup, cluster, victim } = await rolledBack(5);
     cluster.network.heal();
     const node = await cluster.start(victim, { disk: backup });
     await cluster.pass(100);
@@ -281,19 +287,7 @@ describe('identity of directories', () => {
 
   // S10, R15
   test('an older copy of a directory whose refusal did not get to its disk: refused at the next start too', async () => {
-    const cluster = await NodeCluster.started();
-    const leader = await cluster.electLeader();
-    const victim = [1, 2, 3].find((nodeId) => nodeId !== leader.nodeId) ?? 0;
-    const backup = cluster.disk(victim).clone();
-    await cluster.stop(victim);
-    await cluster.start(victim);
-    await cluster.pass(100);
-    await cluster.crash(victim);
-    for (const nodeId of [1, 2, 3]) cluster.network.isolate(nodeId, true);
-    for (let i = 0; i < 3; i++) {
-      await cluster.start(victim, { disk: backup });
-      await cluster.stop(victim);
-    }
+    const { backup, cluster, leader, victim } = await rolledBack(3);
     // One peer only is there: the memory of another one would tell of it as well.
     const third = [1, 2, 3].find((nodeId) => nodeId !== leader.nodeId && nodeId !== victim) ?? 0;
     await cluster.crash(third);
