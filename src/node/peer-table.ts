@@ -62,10 +62,11 @@ export class PeerTable<E, S> {
   /** This life, and those before it, the latest first. */
   #ownLives(): HelloMember[] {
     const { nodeId, directoryId, incarnation, bootIds } = this.#storage.identity;
-    const lives = bootIds
-      .slice(0, incarnation)
-      .map((bootId, i) => ({ nodeId, directoryId, incarnation: i + 1, bootId }));
-    return lives.slice(-STATED_LIVES).reverse();
+    const firstIdx = Math.max(0, incarnation - STATED_LIVES);
+    const stated = bootIds.slice(firstIdx, incarnation);
+    return stated
+      .map((bootId, i) => ({ nodeId, directoryId, incarnation: firstIdx + i + 1, bootId }))
+      .reverse();
   }
 
   /**
